@@ -1,0 +1,76 @@
+"""`/appetize/handoffs`: a device for an impersonation, and its configuration, once (design section 6)."""
+
+from typing import Any
+
+from flask import request
+from flask_openapi.blueprint import APIBlueprint
+
+from authserver.api.call import Call, call
+from authserver.api.schemas import ConfigBody, HandoffBody, HandoffOut, IdPath, SessionConfigurationOut
+from authserver.appetize.handoffs import Found
+from authserver.impersonation.asks import ActingPerson
+from authserver.protocol.access import Caller, Credential, may_call
+from authserver.protocol.refusals import Forbidden, InvalidToken, NotFound
+from authserver.protocol.tokens import Authentication
+from authserver.storage import people
+
+Answer = tuple[dict[str, Any], int]
+
+
+def add_handoffs(blueprint: APIBlueprint) -> None:
+    """Add the operations."""
+
+    @blueprint.post("/handoffs", responses={201: HandoffOut})
+    def create_handoff(body: HandoffBody) -> Answer:
+        """Hand an impersonation of one's own to an app."""
+        present = call()
+        record = present.impersonation(body.impersonation)
+        handoffs, issuer = present.parts.handoffs, present.parts.settings.issuer
+        created = handoffs.create(present.work, record, body.app, build=body.build, resource=body.resource)
+        shown = HandoffOut(
+            id=created.id,
+            embed_url=None,
+            expires_in=created.expires_in,
+            config_url=f"{issuer}/appetize/handoffs/{created.id}/config",
+            config_secret=created.config_secret,
+        )
+        return shown.model_dump(mode="json"), 201
+
+    @blueprint.post("/handoffs/<string:id>/config", responses={200: SessionConfigurationOut})
+    def handoff_config(path: IdPath, body: ConfigBody) -> Answer:
+        """Give out the session configuration: to the actor, or to who holds the secret at an allow-listed Origin."""
+        present = call()
+        found = present.parts.handoffs.find(present.work, path.id)
+        present.trace.impersonation_id = found.record.id
+        actor, by = _actor(present, found, body.config_secret)
+        configuration = present.parts.handoffs.configure(
+            present.work, found, actor, by=by, client_address=present.trace.address
+        )
+        return configuration, 200
+
+
+def _actor(present: Call, found: Found, secret: str | None) -> tuple[ActingPerson, str]:
+    if present.bearer is not None:
+        present.impersonation(found.record.id)
+        authentication = present.bearer.token.authentication
+        if authentication is None:
+            raise InvalidToken("token.not_a_person")
+        return ActingPerson(user_id=present.bearer.user_id, authentication=authentication), "actor"
+    if secret is None:
+        raise InvalidToken("token.missing")
+    if not present.parts.handoffs.secret_fits(found, secret):
+        raise NotFound("handoff.secret")
+    if not may_call(present.trace.endpoint, Caller(Credential.CONFIG_SECRET)):
+        raise Forbidden("access.table")
+    if request.headers.get("Origin") not in found.app.allowed_origins:
+        raise Forbidden("handoff.origin")
+    return _actor_of(present, found), "config_secret"
+
+
+def _actor_of(present: Call, found: Found) -> ActingPerson:
+    """Return the impersonation's actor in the session that it was started in."""
+    row = people.find_session(present.work.session, found.record.actor_session_id)
+    if row is None:
+        raise NotFound("session.unknown")
+    authentication = Authentication(row.id, row.auth_time, row.acr, row.address, row.expires_at)
+    return ActingPerson(user_id=found.record.actor_id, authentication=authentication)

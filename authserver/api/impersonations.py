@@ -1,0 +1,183 @@
+"""`/api/v1/impersonations`: start, list, read, decide, end."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from flask_openapi.blueprint import APIBlueprint
+
+from authserver.api import shapes
+from authserver.api.call import Call, call
+from authserver.api.schemas import (
+    DecisionBody,
+    IdPath,
+    ImpersonationOut,
+    ImpersonationsOut,
+    ImpersonationsQuery,
+    StartBody,
+    StartedOut,
+)
+from authserver.impersonation.asks import ActingPerson, Ask, Started
+from authserver.impersonation.decisions import Decider
+from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, USER_ID_PREFIX, State, Way
+from authserver.protocol.refusals import Busy, Conflict, InvalidRequest, InvalidToken
+from authserver.storage import clients, impersonations
+from authserver.storage.clients import RegisteredClient
+from authserver.storage.impersonations import Record
+from authserver.tokens import targets
+from authserver.web.bearer import Bearer
+
+_TRIES = 4
+Answer = tuple[dict[str, Any], int]
+
+
+def add_impersonations(blueprint: APIBlueprint) -> None:  # noqa: C901 - a list of operations
+    """Add the operations."""
+
+    @blueprint.post("/impersonations", responses={201: StartedOut})
+    def start_impersonation(body: StartBody) -> Answer:
+        """Ask to act as a customer; the exchanging client gets its token with the handle (way C)."""
+        present = call()
+        present.caller.demand(present.trace.endpoint)
+        started = _start(present, _ask(present, body))
+        shown = shapes.impersonation(present.work.session, started.record).model_dump(mode="json")
+        return {**shown, "handle": started.handle}, 201
+
+    @blueprint.get("/impersonations", responses={200: ImpersonationsOut})
+    def list_impersonations(query: ImpersonationsQuery) -> Answer:
+        """List impersonations, newest first: one's own, as actor or subject, or all for who may see all."""
+        present = call()
+        present.caller.demand(present.trace.endpoint)
+        return _page(present, query), 200
+
+    @blueprint.get("/impersonations/<string:id>", responses={200: ImpersonationOut})
+    def read_impersonation(path: IdPath) -> Answer:
+        """Read one impersonation."""
+        present = call()
+        return _shown(present, present.impersonation(path.id))
+
+    @blueprint.post("/impersonations/<string:id>/approval", responses={200: ImpersonationOut})
+    def decide_approval(path: IdPath, body: DecisionBody) -> Answer:
+        """Approve or deny as a second person; a `deny` of what is active withdraws the approval, and revokes."""
+        present = call()
+        record = present.impersonation(path.id)
+        decided = present.parts.decisions.approve(present.work, record, _decider(present.caller), body.decision)
+        return _shown(present, decided)
+
+    @blueprint.post("/impersonations/<string:id>/consent", responses={200: ImpersonationOut})
+    def decide_consent(path: IdPath, body: DecisionBody) -> Answer:
+        """Consent or refuse as the customer; a `deny` of what is active withdraws the consent, and revokes."""
+        present = call()
+        record = present.impersonation(path.id)
+        decided = present.parts.decisions.consent(present.work, record, _decider(present.caller), body.decision)
+        return _shown(present, decided)
+
+    @blueprint.post("/impersonations/<string:id>/end", responses={200: ImpersonationOut})
+    def end_impersonation(path: IdPath) -> Answer:
+        """End an impersonation; every token of it is dead at once. Ending it twice is ending it once."""
+        present = call()
+        record = present.impersonation(path.id)
+        bearer = present.caller
+        by = bearer.token.act.sub if bearer.token.act is not None else bearer.user_id
+        ended = present.parts.lifecycle.end(present.work, record, state=State.ENDED, by=by, reason=_side(bearer, record))
+        return _shown(present, ended or _again(present, record))
+
+
+def _ask(present: Call, body: StartBody) -> Ask:
+    session, bearer = present.work.session, present.caller
+    if bearer.token.authentication is None:
+        raise InvalidToken("token.not_a_person")
+    client = _exchanging_client(present, body.client_id or bearer.token.client_id)
+    present.trace.way = "api"
+    present.trace.target = body.subject if body.subject.startswith(f"{USER_ID_PREFIX}_") else None
+    target = targets.resolve(session, client, body.resource, body.scope or None)
+    limit = present.parts.settings.impersonation.expires_in
+    return Ask(
+        way="api",
+        actor=ActingPerson(user_id=bearer.user_id, authentication=bearer.token.authentication),
+        client=client,
+        subject_id=body.subject,
+        resources=target.resources,
+        asked=target.asked,
+        mode=body.mode,
+        reason=body.reason,
+        reason_code=body.reason_code,
+        ticket_id=body.ticket_id,
+        lifetime=min(body.expires_in or limit, limit),
+        break_glass=False,
+        client_address=present.trace.address,
+    )
+
+
+def _exchanging_client(present: Call, client_id: str) -> RegisteredClient:
+    client = clients.find(present.work.session, client_id)
+    if (
+        client is None
+        or not client.enabled
+        or GRANT_TOKEN_EXCHANGE not in client.grant_types
+        or Way.IMPERSONATION not in client.ways
+    ):
+        raise InvalidRequest("client.cannot_exchange", "client_id is not a client that may exchange.")
+    return client
+
+
+def _start(present: Call, ask: Ask) -> Started:
+    lifecycle = present.parts.lifecycle
+    for _ in range(_TRIES):
+        started = lifecycle.start(present.work, lifecycle.plan(present.work, ask))
+        if started is not None:
+            return started
+    raise Busy("start.contended")
+
+
+def _page(present: Call, query: ImpersonationsQuery) -> dict[str, Any]:
+    session, bearer = present.work.session, present.caller
+    records = impersonations.page(
+        session,
+        person=None if bearer.sees_all else bearer.user_id,
+        states=() if query.state is None else (query.state,),
+        before=_cursor(query.cursor),
+        limit=query.limit + 1,
+    )
+    shown = [shapes.impersonation(session, record) for record in records[: query.limit]]
+    last = records[query.limit - 1] if len(records) > query.limit else None
+    following = None
+    if last is not None:
+        following = urlsafe_b64encode(f"{last.created_ms}.{last.id}".encode()).decode().rstrip("=")
+    return ImpersonationsOut(items=shown, next_cursor=following).model_dump(mode="json")
+
+
+def _cursor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    try:
+        created_ms, _, identifier = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(".")
+        place = int(created_ms)
+    except ValueError as error:
+        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.") from error
+    if not 0 <= place < 2**62 or "\0" in identifier:
+        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.")
+    return place, identifier
+
+
+def _decider(bearer: Bearer) -> Decider:
+    if bearer.token.authentication is None:
+        raise InvalidToken("token.not_a_person")
+    return Decider(user_id=bearer.user_id, session_id=bearer.token.authentication.session_id)
+
+
+def _side(bearer: Bearer, record: Record) -> str:
+    """Name the side from which it ends."""
+    if bearer.token.act is not None or bearer.user_id == record.actor_id:
+        return "actor"
+    return "subject" if bearer.user_id == record.subject_id else "staff"
+
+
+def _again(present: Call, record: Record) -> Record:
+    found = impersonations.find(present.work.session, record.id)
+    if found is None:
+        raise Conflict("impersonation.gone")
+    return found
+
+
+def _shown(present: Call, record: Record) -> Answer:
+    return shapes.impersonation(present.work.session, record).model_dump(mode="json"), 200

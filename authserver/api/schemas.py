@@ -1,0 +1,253 @@
+"""The API's shapes, in and out. Instants are RFC 3339 in UTC; durations are seconds."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from authserver.protocol.names import Mode, State
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+Short = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")]
+Uri = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]+$")]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Problem(_Out):
+    """Problem details (RFC 9457 §3); `error` is the OAuth error code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str | None = None
+
+
+class IdPath(_In):
+    """An impersonation, or a handoff, by id."""
+
+    id: str = Field(description="The identifier.")
+
+
+class StartBody(_In):
+    """What is asked for. Without `client_id` the caller's own client will exchange; without `scope` all is asked."""
+
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+    client_id: Id | None = None
+    resource: list[Uri] = Field(default_factory=list, max_length=16)
+    scope: Text | None = None
+    reason: Text = ""
+    reason_code: Short = ""
+    ticket_id: Short = ""
+    mode: Mode = Mode.READ_ONLY
+    expires_in: int | None = Field(default=None, ge=1, le=10**9)
+
+
+class DecisionBody(_In):
+    """A decision on what waits for it."""
+
+    decision: Literal["approve", "deny"]
+
+
+class PageQuery(_In):
+    """A page of a listing: `cursor` is `next_cursor` of the page before."""
+
+    cursor: Annotated[str, StringConstraints(max_length=128)] | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ImpersonationsQuery(PageQuery):
+    """Which impersonations: those in `state`, or in any."""
+
+    state: State | None = None
+
+
+class EventsQuery(PageQuery):
+    """Which events: by name, or of one impersonation; newest first."""
+
+    name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_:]+$")] | None = None
+    impersonation_id: Id | None = None
+
+
+class PersonOut(_Out):
+    """A person as others see them."""
+
+    id: str
+    name: str
+
+
+class DecisionOut(_Out):
+    """A decision that was made."""
+
+    decision: str
+    by: str
+    at: str
+    withdrawn_at: str | None
+
+
+class ImpersonationOut(_Out):
+    """An impersonation. `handle` is there only in the answer to its start."""
+
+    id: str
+    state: State
+    actor: PersonOut
+    subject: PersonOut
+    client_id: str
+    resource: list[str]
+    scope: str
+    mode: Mode
+    reason: str
+    reason_code: str
+    ticket_id: str
+    expires_in: int
+    created_at: str
+    pending_until: str | None
+    activated_at: str | None
+    expires_at: str | None
+    ended_at: str | None
+    ended_by: str | None
+    end_reason: str | None
+    approval: DecisionOut | None
+    consent: DecisionOut | None
+
+
+class StartedOut(ImpersonationOut):
+    """An impersonation just started; `handle` is the only copy, for the exchanging client."""
+
+    handle: str
+
+
+class ImpersonationsOut(_Out):
+    """A page of impersonations, newest first."""
+
+    items: list[ImpersonationOut]
+    next_cursor: str | None
+
+
+class HandoffBody(_In):
+    """Which impersonation goes to which app."""
+
+    impersonation: Id
+    app: Annotated[str, StringConstraints(max_length=64)]
+    build: Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    resource: Uri | None = None
+
+
+class HandoffOut(_Out):
+    """A handoff: `config_secret` is the only copy, `expires_in` how long the configuration can be had."""
+
+    id: str
+    embed_url: str | None
+    expires_in: int
+    config_url: str
+    config_secret: str
+
+
+class ConfigBody(_In):
+    """The secret of a handoff, for pages that embed Appetize themselves."""
+
+    config_secret: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+
+class EventOut(_Out):
+    """An audit event; a personal value that was erased is null."""
+
+    model_config = ConfigDict(extra="allow")
+
+    chain_id: str
+    seq: int
+    name: str
+
+
+class EventsOut(_Out):
+    """A page of audit events, newest first."""
+
+    items: list[EventOut]
+    next_cursor: str | None
+
+
+class UserOut(_Out):
+    """A person."""
+
+    id: str
+    username: str
+    name: str
+    population: str
+    tier: str
+    country: str
+    roles: list[str]
+    groups: list[str]
+    enabled: bool
+
+
+class UsersOut(_Out):
+    """A page of people."""
+
+    items: list[UserOut]
+    next_cursor: str | None
+
+
+class ClientOut(_Out):
+    """An OAuth client."""
+
+    client_id: str
+    name: str
+    auth_method: str
+    grant_types: list[str]
+    ways: list[str]
+    scopes: list[str]
+    default_resources: list[str]
+    accepts_tokens_of: list[str]
+    presents_id_tokens: bool
+    receives_id_tokens: bool
+    id_token_alg: str
+    enabled: bool
+
+
+class ClientsOut(_Out):
+    """All clients."""
+
+    items: list[ClientOut]
+
+
+class ScopeOut(_Out):
+    """A scope of a resource server."""
+
+    name: str
+    access: str
+    non_delegable: bool
+
+
+class ResourceOut(_Out):
+    """A resource server with its token profile."""
+
+    uri: str
+    name: str
+    owner_client_id: str | None
+    subject_identifier: str
+    extra_claims: list[str]
+    reason_visible: bool
+    scopes: list[ScopeOut]
+
+
+class ResourcesOut(_Out):
+    """All resource servers."""
+
+    items: list[ResourceOut]
+
+
+class SessionConfigurationOut(_Out):
+    """The session configuration of Appetize's SDK; the token stands in `params`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    buildId: str  # noqa: N815 - the vendor's name
+    platform: str
+    params: dict[str, str]

@@ -1,0 +1,61 @@
+"""From rows to the API's shapes."""
+
+from datetime import UTC, datetime
+
+from authserver.api.schemas import DecisionOut, ImpersonationOut, PersonOut
+from authserver.protocol.names import Mode
+from authserver.protocol.scopes import join_scope
+from authserver.storage import DbSession, impersonations, people
+from authserver.storage.impersonations import Record
+
+
+def instant(seconds: float | None) -> str | None:
+    """Write an instant in RFC 3339, in UTC."""
+    return None if seconds is None else moment(seconds)
+
+
+def moment(seconds: float) -> str:
+    """Write an instant that there is."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
+    """Show one impersonation with the decisions on it."""
+    names = people.named(session, {record.actor_id, record.subject_id})
+    approval = impersonations.approval_of(session, record.id)
+    consent = impersonations.consent_of(session, record.id)
+    return ImpersonationOut(
+        id=record.id,
+        state=record.state,
+        actor=PersonOut(id=record.actor_id, name=names.get(record.actor_id, "")),
+        subject=PersonOut(id=record.subject_id, name=names.get(record.subject_id, "")),
+        client_id=record.client_id,
+        resource=list(record.resources),
+        scope=join_scope(record.scopes),
+        mode=Mode(record.mode),
+        reason=record.reason,
+        reason_code=record.reason_code,
+        ticket_id=record.ticket_id,
+        expires_in=record.lifetime,
+        created_at=moment(record.created_ms / 1000),
+        pending_until=instant(record.pending_until),
+        activated_at=instant(record.activated_at),
+        expires_at=instant(record.expires_at),
+        ended_at=instant(record.ended_at),
+        ended_by=record.ended_by,
+        end_reason=record.end_reason,
+        approval=approval
+        and DecisionOut(
+            decision=approval.decision,
+            by=approval.approver_id,
+            at=moment(approval.decided_at),
+            withdrawn_at=instant(approval.withdrawn_at),
+        ),
+        consent=consent
+        and DecisionOut(
+            decision=consent.decision,
+            by=consent.subject_id,
+            at=moment(consent.given_at),
+            withdrawn_at=instant(consent.withdrawn_at),
+        ),
+    )

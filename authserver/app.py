@@ -1,0 +1,289 @@
+"""`create_app`: the only place where things are wired."""
+
+import atexit
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response
+from flask_migrate import Migrate
+from flask_openapi import Info, SecurityScheme
+from flask_openapi.openapi import OpenAPI
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from authserver import settings as settings_module
+from authserver import telemetry
+from authserver.api.blueprints import add_document, create_blueprints, invalid_body
+from authserver.api.parts import ApiParts
+from authserver.appetize.handoffs import Handoffs
+from authserver.audit.chain import Trail
+from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
+from authserver.audit.strangers import Strangers
+from authserver.clock import Clock, SystemClock
+from authserver.entropy import Entropy, SystemEntropy
+from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.judge import Judge
+from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.minting import Minting
+from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.jobs.loop import JobParts, Loop
+from authserver.oauth.client_auth import ClientAuthentication
+from authserver.oauth.evidence import EvidenceRules
+from authserver.oauth.parts import OAuthParts
+from authserver.oauth.server import create_blueprint as create_oauth
+from authserver.pages.interaction import create_blueprint as create_pages
+from authserver.settings import Settings, SettingsError
+from authserver.protocol.access import ISSUER_SCOPES
+from authserver.protocol.scopes import Scope
+from authserver.storage import keys, marks, resources
+from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
+from authserver.storage.tables import Resource
+from authserver.tokens.issuer import Issuer, Minted
+from authserver.tokens.key_files import load_or_create_pepper
+from authserver.tokens.keyring import Keyring
+from authserver.tokens.secret_hashes import SecretHasher
+from authserver.tokens.verifier import Verifier
+from authserver.web.bearer import BearerAuthentication
+from authserver.web.limits import Limits
+from authserver.web.refusals import Evidence, http_error
+
+DEMO_MARK = "demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """The wired server, for the command line and the tests: `app.extensions["authserver"]`."""
+
+    settings: Settings
+    clock: Clock
+    entropy: Entropy
+    hasher: SecretHasher
+    keyring: Keyring
+    trail: Trail
+    judge: Judge
+    lifecycle: Lifecycle
+    issuer: Issuer
+    verifier: Verifier
+    jobs: Loop
+
+
+def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
+    """Wire a server. Raises SettingsError when the policy is broken."""
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    app = OpenAPI(
+        "authserver",
+        info=Info(title="authserver", version="1"),
+        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
+        doc_ui=False,
+        validation_error_status=400,
+        validation_error_callback=invalid_body,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    metrics = telemetry.new_metrics()
+    telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
+    install(app, settings.database)
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    wired, refusals = _wire(app, settings, clock, entropy, metrics)
+    app.extensions["authserver"] = wired
+    _add_edges(app, wired, refusals)
+    app.register_blueprint(_operations(metrics))
+    app.register_error_handler(HTTPException, http_error)
+    _harden(app, settings)
+    return app
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
+    """Wire the server of a worker process, refuse what it may not serve, and start its jobs."""
+    settings = settings_module.load((), environ)
+    telemetry.configure(settings.log.level)
+    app = create_app(settings)
+    wired: Wired = app.extensions["authserver"]
+    with app.app_context():
+        if not settings.demo:
+            _refuse_demo_data(wired)
+        prepare(wired)
+    wired.jobs.start()
+    atexit.register(wired.jobs.stop)
+    return app
+
+
+def _wire(
+    app: Flask, settings: Settings, clock: Clock, entropy: Entropy, metrics: telemetry.Metrics
+) -> tuple[Wired, Evidence]:
+    trail, strangers = Trail(clock, entropy), Strangers(clock)
+    keyring = Keyring.from_settings(settings, clock)
+    hasher = SecretHasher(load_or_create_pepper(settings.keys.folder, entropy))
+    judge = Judge(_policy(settings), settings.impersonation, hasher)
+    lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
+
+    def on_issued(work: Work, minted: Minted) -> None:
+        metrics.tokens_issued.labels(minted.draft.way).inc()
+        trail.record(work, _token_issued(minted))
+
+    issuer = Issuer(settings.issuer, settings.keys.access_token_alg, keyring, clock, entropy, on_issued)
+    jobs = JobParts(
+        settings=settings,
+        clock=clock,
+        trail=trail,
+        strangers=strangers,
+        lifecycle=lifecycle,
+        head_signer=keyring.head_signer,
+    )
+    wired = Wired(
+        settings=settings,
+        clock=clock,
+        entropy=entropy,
+        hasher=hasher,
+        keyring=keyring,
+        trail=trail,
+        judge=judge,
+        lifecycle=lifecycle,
+        issuer=issuer,
+        verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
+        jobs=Loop(app, jobs),
+    )
+    return wired, Evidence(trail, strangers, metrics)
+
+
+def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
+    settings, clock = wired.settings, wired.clock
+    minting = Minting(settings.issuer, settings.tokens)
+    oauth = OAuthParts(
+        settings=settings,
+        clock=clock,
+        keyring=wired.keyring,
+        trail=wired.trail,
+        issuer=wired.issuer,
+        verifier=wired.verifier,
+        client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
+        evidence=EvidenceRules(settings.issuer, wired.verifier),
+        lifecycle=wired.lifecycle,
+        minting=minting,
+        refusals=refusals,
+    )
+    api = ApiParts(
+        settings=settings,
+        clock=clock,
+        trail=wired.trail,
+        bearer=BearerAuthentication(settings.issuer, wired.verifier),
+        lifecycle=wired.lifecycle,
+        decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
+        handoffs=Handoffs(
+            settings.appetize,
+            wired.lifecycle,
+            minting,
+            wired.issuer,
+            wired.hasher,
+            wired.trail,
+            clock,
+            wired.entropy,
+        ),
+        refusals=refusals,
+    )
+    app.register_blueprint(create_oauth(oauth))
+    app.register_blueprint(create_pages())
+    rest, appetize = create_blueprints(api)
+    add_document(app, rest)
+    app.register_api(rest)
+    app.register_api(appetize)
+
+
+def _operations(metrics: telemetry.Metrics) -> Blueprint:
+    """Return liveness, readiness and metrics."""
+    blueprint = Blueprint("ops", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", content_type="text/plain")
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        try:
+            db.session.execute(text("SELECT version_num FROM alembic_version"))
+        except SQLAlchemyError:
+            return Response("the database is not ready\n", 503, content_type="text/plain")
+        return Response("ok\n", content_type="text/plain")
+
+    @blueprint.get("/metrics", endpoint="metrics")
+    def metrics_() -> Response:
+        return Response(telemetry.render(metrics), content_type=telemetry.CONTENT_TYPE)
+
+    return blueprint
+
+
+def _harden(app: OpenAPI, settings: Settings) -> None:
+    """Put the limits before everything, and the same headers on every answer."""
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        if settings.issuer.startswith("https"):
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response
+
+    def allowed_origins(path: str) -> frozenset[str]:
+        if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
+            return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+        return frozenset()
+
+    app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it
+        app.wsgi_app,
+        issuer=settings.issuer,
+        max_body_bytes=settings.server.max_body_bytes,
+        trusted_proxies=settings.server.trusted_proxies,
+        allowed_origins=allowed_origins,
+    )
+
+
+def _policy(settings: Settings) -> PolicySet:
+    try:
+        return PolicySet.load(settings.policy.folder)
+    except PolicyError as error:
+        msg = f"policy: {error}"
+        raise SettingsError(msg) from error
+
+
+def _token_issued(minted: Minted) -> TokenIssued:
+    draft = minted.draft
+    return TokenIssued(
+        impersonation_id=draft.impersonation_id,
+        jti=minted.jti,
+        kind=draft.kind,
+        way=draft.way,
+        client_id=draft.client_id,
+        subject=draft.user_id or draft.client_id,
+        actor=None if draft.act is None else draft.act.sub,
+        audience=draft.audience,
+        scopes=draft.scope,
+        kid=minted.kid,
+        expires_at=draft.expires_at,
+    )
+
+
+def _refuse_demo_data(wired: Wired) -> None:
+    with unit_of_work() as work:
+        if marks.get(work.session, DEMO_MARK) is not None or wired.keyring.has_demo_key(work.session):
+            msg = "database.url: this database was made by the demo, and its keys and people are not for real use"
+            raise SettingsError(msg)
+
+
+def prepare(wired: Wired) -> None:
+    """Make what every server has: its signing keys, and the issuer itself as a resource. Needs an app context."""
+    with unit_of_work() as work:
+        for key in wired.keyring.ensure(work):
+            event = KeyChanged(kid=key.kid, use=key.use, alg=key.alg, action="published", by="system")
+            wired.trail.record(work, event)
+        if set(resources.scopes_of(work.session, [wired.settings.issuer])) >= ISSUER_SCOPES:
+            return
+        keys.lock(work)
+        issuer = wired.settings.issuer
+        resources.put(work.session, Resource(uri=issuer, name="authserver", extra_claims=[], subject_identifier="id"))
+        for name in sorted(ISSUER_SCOPES):
+            scope = Scope(name, issuer, "write", non_delegable=True)
+            resources.put_scope(work.session, scope, roles=())
+        wired.trail.record(work, ResourceChanged(uri=issuer, action="registered", by="system"))

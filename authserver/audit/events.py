@@ -1,0 +1,268 @@
+"""The schema of audit events (design section 5). Fields are only ever added; a change of meaning is a new version.
+
+A field named in `personal` is chained as a salted commitment, its value kept beside the chain. Identifiers of
+people are pseudonyms (`usr_…`) and stand in the clear; names, addresses and free text do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What every event has: a name `subject:verb`, a version, and the impersonation it belongs to."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    personal: ClassVar[frozenset[str]] = frozenset()
+
+    impersonation_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationRequested(Event):
+    """Somebody asked to act as a customer, and the request was taken up in `state`."""
+
+    name: ClassVar[str] = "impersonation:requested"
+    personal: ClassVar[frozenset[str]] = frozenset({"reason", "client_address", "session_address"})
+
+    way: str
+    actor: str
+    subject: str
+    client_id: str
+    resources: tuple[str, ...]
+    scopes: tuple[str, ...]
+    mode: str
+    reason: str
+    reason_code: str
+    ticket_id: str
+    lifetime: int
+    digest: str
+    state: str
+    policies: tuple[str, ...]
+    policy_set: str
+    consent_id: str | None
+    client_address: str
+    session_address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationActivated(Event):
+    """It became active: from here on tokens may be minted until `expires_at`."""
+
+    name: ClassVar[str] = "impersonation:activated"
+
+    actor: str
+    subject: str
+    digest: str
+    expires_at: int
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationEnded(Event):
+    """It came to its end: `state` is ended, denied, expired or revoked; `ended_by` who did it, `system` for a clock."""
+
+    name: ClassVar[str] = "impersonation:ended"
+
+    actor: str
+    subject: str
+    state: str
+    end_reason: str
+    ended_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalDecided(Event):
+    """A second person decided on one digest."""
+
+    name: ClassVar[str] = "approval:decided"
+
+    approver: str
+    session_id: str
+    decision: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentDecided(Event):
+    """The customer decided on one digest."""
+
+    name: ClassVar[str] = "consent:decided"
+
+    subject: str
+    session_id: str
+    decision: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentGranted(Event):
+    """A standing consent was recorded."""
+
+    name: ClassVar[str] = "consent:granted"
+
+    consent_id: str
+    subject: str
+    expires_at: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenIssued(Event):
+    """A token left: `way` is the grant, or A to F for an exchange."""
+
+    name: ClassVar[str] = "token:issued"
+
+    jti: str
+    kind: str
+    way: str
+    client_id: str
+    subject: str
+    actor: str | None
+    audience: tuple[str, ...]
+    scopes: tuple[str, ...]
+    kid: str
+    expires_at: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRevoked(Event):
+    """A client revoked a token of its own (RFC 7009)."""
+
+    name: ClassVar[str] = "token:revoked"
+
+    jti: str
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRefused(Event):
+    """An authenticated caller was refused: the public `error`, and the private `reason`."""
+
+    name: ClassVar[str] = "request:refused"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    endpoint: str
+    error: str
+    reason: str
+    client_id: str | None
+    actor: str | None
+    way: str | None
+    target: str | None
+    """The target as it was asked for: a user id of ours, or None for anything that is not one."""
+    policies: tuple[str, ...]
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrangersRefused(Event):
+    """Unauthenticated requests from one address in one minute that were refused."""
+
+    name: ClassVar[str] = "strangers:refused"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    address: str
+    minute: int
+    """The minute, in whole minutes since the epoch."""
+    count: int
+    reasons: Mapping[str, int]
+    """How often each private reason occurred."""
+    client_ids: tuple[str, ...]
+    """Up to five of the client ids that were tried, each cut to 64 printable ASCII characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffCreated(Event):
+    """An actor asked for a device."""
+
+    name: ClassVar[str] = "handoff:created"
+
+    handoff_id: str
+    actor: str
+    app: str
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffConfigured(Event):
+    """The one configuration of a handoff was given out; `by` is `actor` or `config_secret`."""
+
+    name: ClassVar[str] = "handoff:configured"
+
+    handoff_id: str
+    by: str
+    jti: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserChanged(Event):
+    """A user was created, changed, disabled or enabled; `changes` has names of fields and flags, no personal value."""
+
+    name: ClassVar[str] = "user:changed"
+
+    user_id: str
+    action: str
+    by: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientChanged(Event):
+    """A client was created, changed, disabled, enabled, or a secret of it made or revoked."""
+
+    name: ClassVar[str] = "client:changed"
+
+    client_id: str
+    action: str
+    by: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceChanged(Event):
+    """A resource server or its scopes were registered or changed."""
+
+    name: ClassVar[str] = "resource:changed"
+
+    uri: str
+    action: str
+    by: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnded(Event):
+    """A person's session came to its end."""
+
+    name: ClassVar[str] = "session:ended"
+
+    session_id: str
+    user_id: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyChanged(Event):
+    """A signing key was published, retired or revoked; `by` is who did it."""
+
+    name: ClassVar[str] = "key:changed"
+
+    kid: str
+    use: str
+    alg: str
+    action: str
+    by: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailRead(Event):
+    """Somebody read or exported the trail."""
+
+    name: ClassVar[str] = "trail:read"
+
+    reader: str
+    how: str
+    query: Mapping[str, Any] = field(default_factory=dict)

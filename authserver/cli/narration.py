@@ -1,0 +1,95 @@
+"""The demo's first exchange, told as it happens, over HTTP like any client's."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+
+from authserver.cli.demo_cast import API
+from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
+
+_TIMEOUT = 10
+_SHOWN = ("iss", "sub", "act", "aud", "client_id", "scope", "impersonation", "exp")
+
+
+def narrate(credentials: dict[str, Any], file: Path, settings: Path) -> None:
+    """Exchange, look, end, look again, and show what the trail has of it."""
+    issuer, users = credentials["issuer"], credentials["users"]
+    backend = tuple(credentials["clients"]["backend"].values())
+    agent, customer = users["agent"], users["customer"]
+    _say(f"\nauthserver answers at {issuer}; the credentials are in {file}\n")
+    _say("1. Avery, a support agent, is signed in. The backend holds this access token:")
+    _show(_claims(agent["access_token"]), _SHOWN)
+    _say("2. The backend exchanges it for a token of Casey, who has given a standing consent (RFC 8693, way A):")
+    answer = _post(
+        f"{issuer}/oauth/token",
+        backend,
+        grant_type=GRANT_TOKEN_EXCHANGE,
+        subject_token=customer["id"],
+        subject_token_type=TYPE_USER_ID,
+        actor_token=agent["access_token"],
+        actor_token_type=TYPE_ACCESS_TOKEN,
+        resource=API,
+        reason="Casey sees a wrong balance",
+        reason_code="customer_initiated_support",
+        ticket_id="BANK-1042",
+        requested_expires_in="600",
+    ).json()
+    token, impersonation_id = answer["access_token"], answer["impersonation_id"]
+    before, after = _claims(agent["access_token"]), _claims(token)
+    _show(after, _SHOWN)
+    _say(f"   sub is now Casey ({before['sub']} -> {after['sub']}), act names Avery,")
+    _say(f"   scope is narrowed ({before['scope']} -> {after['scope']}),")
+    _say(f"   life is shortened ({before['exp'] - before['iat']} s -> {after['exp'] - after['iat']} s).")
+    resource_server = tuple(credentials["clients"]["resource-server"].values())
+    _say("3. The bank's API asks whether the token is alive:")
+    _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active", *_SHOWN))
+    _say("4. Avery ends the impersonation:")
+    bearer = {"Authorization": f"Bearer {agent['access_token']}"}
+    ended = requests.post(
+        f"{issuer}/api/v1/impersonations/{impersonation_id}/end", headers=bearer, timeout=_TIMEOUT
+    ).json()
+    _show(ended, ("id", "state", "ended_by", "end_reason", "ended_at"))
+    _say("5. The bank's API asks again:")
+    _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active",))
+    _say("6. An auditor reads what it left in the trail:")
+    _show_trail(credentials, impersonation_id)
+    _say(f"\nProve the trail:   authserver --config {settings} audit verify")
+    _say("Serving until Ctrl-C.")
+
+
+def _show_trail(credentials: dict[str, Any], impersonation_id: str) -> None:
+    auditor = {"Authorization": f"Bearer {credentials['users']['auditor']['access_token']}"}
+    query = {"impersonation_id": impersonation_id}
+    events = requests.get(
+        f"{credentials['issuer']}/api/v1/audit/events", headers=auditor, params=query, timeout=_TIMEOUT
+    ).json()
+    for event in reversed(events["items"]):
+        _say(f"   {event['seq']:>5}  {event['at']}  {event['name']}")
+
+
+def _post(url: str, client: tuple[str, ...], **form: str) -> requests.Response:
+    response = requests.post(url, data=form, auth=(client[0], client[1]), timeout=_TIMEOUT)
+    response.raise_for_status()
+    return response
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Read a token's claims for showing; nothing is decided on them."""
+    payload = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
+def _show(content: dict[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in content:
+            _say(f"     {name:<14} {json.dumps(content[name])}")
+    _say("")
+
+
+def _say(line: str) -> None:
+    click.echo(line)

@@ -1,0 +1,100 @@
+"""What is asked, and what was found about it: values that pass between the steps of a start."""
+
+from dataclasses import dataclass
+
+from authserver.impersonation.policy import Decision
+from authserver.protocol.names import State
+from authserver.protocol.scopes import Scope
+from authserver.protocol.tokens import Authentication
+from authserver.storage import DbSession, resources
+from authserver.storage.clients import RegisteredClient
+from authserver.storage.impersonations import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActingPerson:
+    """The person who asks, and how they proved who they are."""
+
+    user_id: str
+    authentication: Authentication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """An actor's wish to act as `subject_id`, through `client`; `asked` are scopes that the client may have."""
+
+    way: str
+    actor: ActingPerson
+    client: RegisteredClient
+    subject_id: str
+    resources: tuple[str, ...]
+    asked: tuple[Scope, ...]
+    mode: str
+    reason: str
+    reason_code: str
+    ticket_id: str
+    lifetime: int
+    break_glass: bool
+    client_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What policy says of an ask at this moment; two verdicts are equal when nothing that matters changed."""
+
+    decision: Decision
+    scopes: tuple[str, ...]
+    consent_id: str | None
+    distinct_customers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A decided ask that is not written yet. `record` is how the impersonation will stand; `existing` how it stood."""
+
+    ask: Ask
+    now: int
+    verdict: Verdict
+    record: Record
+    existing: Record | None
+
+    @property
+    def active(self) -> bool:
+        """Tell whether tokens may be minted once this is written."""
+        return self.record.state is State.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a start came to; `handle` is the only copy of the new handle."""
+
+    record: Record
+    handle: str
+
+
+def ask_again(  # noqa: PLR0913 - what may differ from the start
+    session: DbSession,
+    record: Record,
+    actor: ActingPerson,
+    client: RegisteredClient,
+    *,
+    way: str,
+    client_address: str,
+) -> Ask:
+    """Ask again for what an impersonation was granted: the same target, mode, reason and scopes, and no more."""
+    catalogue = resources.scopes_of(session, record.resources)
+    return Ask(
+        way=way,
+        actor=actor,
+        client=client,
+        subject_id=record.subject_id,
+        resources=record.resources,
+        asked=tuple(catalogue[name] for name in record.scopes if name in catalogue),
+        mode=record.mode,
+        reason=record.reason,
+        reason_code=record.reason_code,
+        ticket_id=record.ticket_id,
+        lifetime=record.lifetime,
+        break_glass=False,
+        client_address=client_address,
+    )

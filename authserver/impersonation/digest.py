@@ -1,0 +1,24 @@
+"""The one digest that consent and approval bind (design section 4)."""
+
+import hashlib
+import json
+
+from authserver.storage.impersonations import Record
+
+
+def digest(record: Record) -> str:
+    """Return SHA-256 (hex) over what is asked: change anything and it is another."""
+    bound = [
+        "impersonation/1",
+        record.actor_id,
+        record.subject_id,
+        record.client_id,
+        sorted(record.resources),
+        sorted(record.scopes),
+        record.mode,
+        record.reason_code,
+        record.reason,
+        record.ticket_id,
+        record.lifetime,
+    ]
+    return hashlib.sha256(json.dumps(bound, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,164 @@
+"""Gathers the facts from the database and puts them to the policy: client and actor first, then the target."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from authserver.storage import DbSession
+
+from authserver.impersonation.asks import Ask, Verdict
+from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
+from authserver.impersonation.policy_facts import Approval, Consent
+from authserver.protocol.names import Mode
+from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
+from authserver.protocol.scopes import Ceiling, cut
+from authserver.protocol.tokens import Authentication
+from authserver.settings import Impersonation as Limits
+from authserver.storage import clients, impersonations, people, resources
+from authserver.storage.impersonations import Record
+from authserver.storage.tables import User
+from authserver.tokens.secret_hashes import SecretHasher, SecretKind
+
+
+class Judge:
+    """Asks the policy about an ask, on facts that it reads anew each time."""
+
+    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher) -> None:
+        """Judge by `policy`."""
+        self.policy = policy
+        self._limits = limits
+        self._hasher = hasher
+        self._ticket = re.compile(limits.ticket_pattern)
+
+    def target_hash(self, subject_id: str) -> str:
+        """Return what an attempted target is counted as; it may be anything a client sent."""
+        return self._hasher.hash(SecretKind.TARGET, subject_id)
+
+    def judge(self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool = False) -> Verdict:
+        """Return yes or what is lacking; raise the refusal for no. `hold` locks what is decided on until the commit."""
+        facts = self._facts_before_target(session, ask, existing, now=now, hold=hold)
+        _refuse(self.policy.decide(facts))
+        target = people.find(session, ask.subject_id, hold=hold)
+        if target is None:
+            raise AccessDenied("target.unknown")
+        consent, consent_id = self._consent(session, ask, existing, now=now, hold=hold)
+        scopes = self._scopes(session, ask, target)
+        approval = self._approval(session, existing)
+        decision = self.policy.decide(
+            replace(facts, target=person(target), scopes=frozenset(scopes), consent=consent, approval=approval)
+        )
+        _refuse(decision)
+        if not scopes:
+            raise InvalidScope("scope.nothing_left")
+        return Verdict(
+            decision=decision, scopes=scopes, consent_id=consent_id, distinct_customers=facts.distinct_customers
+        )
+
+    def _facts_before_target(
+        self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool
+    ) -> Facts:
+        actor = people.find(session, ask.actor.user_id, hold=hold)
+        authentication = _authentication(session, ask, now=now, hold=hold)
+        client = clients.find(session, ask.client.client_id, hold=hold)
+        if client is None or actor is None:
+            raise AccessDenied("actor.unknown")
+        tried = impersonations.attempts(
+            session,
+            actor.id,
+            but=self.target_hash(ask.subject_id),
+            since=now - self._limits.quota_window_seconds,
+        )
+        moment = datetime.fromtimestamp(now, UTC)
+        return Facts(
+            actor=person(actor),
+            client=ClientFacts(id=client.client_id, enabled=client.enabled),
+            target=None,
+            mode=ask.mode,
+            reason=ask.reason,
+            reason_code=ask.reason_code,
+            reason_code_known=ask.reason_code in self._limits.reason_codes,
+            ticket_id=ask.ticket_id,
+            ticket_valid=self._ticket.fullmatch(ask.ticket_id) is not None,
+            client_address=ask.client_address,
+            session_address=authentication.address,
+            hour=moment.hour,
+            weekday=moment.isoweekday(),
+            acr=authentication.acr,
+            auth_age=max(0, now - authentication.auth_time),
+            distinct_customers=tried + 1,
+            active_impersonations=impersonations.active_of_actor(
+                session, actor.id, but="" if existing is None else existing.id, now=now
+            ),
+            lifetime=ask.lifetime,
+            resources=frozenset(ask.resources),
+            scopes=frozenset(scope.name for scope in ask.asked),
+            consent="none",
+            approval="none",
+            break_glass=ask.break_glass,
+        )
+
+    def _scopes(self, session: DbSession, ask: Ask, target: User) -> tuple[str, ...]:
+        ceiling = Ceiling(
+            client=ask.client.scopes,
+            target=resources.scopes_of_roles(session, target.roles),
+            read_only=ask.mode == Mode.READ_ONLY,
+        )
+        return cut(ask.asked, ceiling)
+
+    def _consent(
+        self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool
+    ) -> tuple[Consent, str | None]:
+        if existing is not None:
+            given = impersonations.consent_of(session, existing.id)
+            if given and given.decision == "approve" and given.digest == existing.digest and not given.withdrawn_at:
+                return "given", given.id
+        standing = impersonations.standing_consent(session, ask.subject_id, now=now, hold=hold)
+        return ("none", None) if standing is None else ("standing", standing.id)
+
+    def _approval(self, session: DbSession, existing: Record | None) -> Approval:
+        row = None if existing is None else impersonations.approval_of(session, existing.id)
+        if existing is None or row is None or row.withdrawn_at is not None:
+            return "none"
+        return "given" if row.decision == "approve" and row.digest == existing.digest else "none"
+
+
+def person(row: User) -> Person:
+    """Return a person as the policy knows them."""
+    return Person(
+        id=row.id,
+        roles=frozenset(row.roles),
+        groups=frozenset(row.groups),
+        tier=row.tier,
+        country=row.country,
+        population=row.population,
+        enabled=row.enabled,
+        conflicts=frozenset(row.conflicts),
+    )
+
+
+def _authentication(session: DbSession, ask: Ask, *, now: int, hold: bool) -> Authentication:
+    authentication = ask.actor.authentication
+    row = people.find_session(session, authentication.session_id, hold=hold)
+    if row is None or row.ended_at is not None or now >= row.expires_at:
+        raise AccessDenied("session.ended")
+    return authentication
+
+
+def _refuse(decision: Decision) -> None:
+    """Raise the refusal that a decision is; a yes, and what can still be met by others, passes."""
+    match decision:
+        case Deny(refusal="invalid_request", policies=policies):
+            raise InvalidRequest(f"policy:{','.join(policies)}", "The reason, its code or the ticket is not as required.")
+        case Deny(policies=policies):
+            raise AccessDenied("policy.denied", policies=policies)
+        case NeedsStepUp(acr_values=acr_values, max_age=max_age):
+            raise InsufficientUserAuthentication(
+                "policy.step_up", extra={"acr_values": acr_values, "max_age": max_age}
+            )
+        case _:
+            pass
+
+
+def allowed(verdict: Verdict) -> bool:
+    """Tell whether nothing is lacking any more."""
+    return isinstance(verdict.decision, Allow)

@@ -1,0 +1,268 @@
+"""The life of an impersonation: plan, start, decide, end. One state machine, whoever starts it (design section 4)."""
+
+from dataclasses import replace
+
+from authserver.storage import DbSession
+
+from authserver.audit.chain import Trail
+from authserver.audit.events import Event, ImpersonationActivated, ImpersonationEnded, ImpersonationRequested
+from authserver.clock import Clock
+from authserver.entropy import Entropy
+from authserver.impersonation.asks import Ask, Plan, Started, Verdict
+from authserver.impersonation.digest import digest
+from authserver.impersonation.judge import Judge
+from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.states import SOURCES
+from authserver.protocol.names import State
+from authserver.protocol.refusals import AccessDenied
+from authserver.settings import Impersonation as Limits
+from authserver.storage import impersonations
+from authserver.storage.database import UniqueViolation, Work
+from authserver.storage.impersonations import Record
+from authserver.tokens.secret_hashes import SecretHasher, SecretKind
+
+SYSTEM = "system"
+"""Who ends what runs out by itself."""
+
+
+class Lifecycle:
+    """Starts, moves and ends impersonations. It reads and decides first; what it writes is decided again under lock."""
+
+    def __init__(  # noqa: PLR0913 - everything it rests on, injected
+        self, judge: Judge, limits: Limits, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy
+    ) -> None:
+        """Work by `judge` and within `limits`."""
+        self._judge = judge
+        self._limits = limits
+        self._hasher = hasher
+        self._trail = trail
+        self._clock = clock
+        self._entropy = entropy
+
+    def plan(self, work: Work, ask: Ask) -> Plan:
+        """Decide on an ask without writing; the attempt counts however it ends. Raises the refusal."""
+        now = self._clock.now()
+        self._count_attempt(work, ask, now)
+        verdict = self._judge.judge(work.session, ask, None, now=now)
+        fresh = self._fresh_record(ask, verdict, now)
+        existing = impersonations.open_of_digest(work.session, fresh.digest)
+        if existing is None or existing.overdue(now):
+            return Plan(ask=ask, now=now, verdict=verdict, record=fresh, existing=existing)
+        return self._plan_existing(work.session, ask, existing, now)
+
+    def plan_again(self, work: Work, ask: Ask, existing: Record) -> Plan:
+        """Decide again on an impersonation that was started before: everything is checked anew."""
+        return self._plan_existing(work.session, ask, existing, self._clock.now())
+
+    def start(self, work: Work, plan: Plan) -> Started | None:
+        """Write a plan and give a new handle; None when what it was decided on has changed meanwhile: plan again."""
+        if not self.proceed(work, plan):
+            return None
+        handle = self._entropy.token()
+        handle_hash = self._hasher.hash(SecretKind.HANDLE, handle)
+        impersonations.add_handle(work.session, handle_hash, plan.record.id, now=plan.now)
+        return Started(record=plan.record, handle=handle)
+
+    def proceed(self, work: Work, plan: Plan) -> bool:
+        """Write a plan; False when what it was decided on has changed meanwhile: plan again."""
+        work.lock()
+        verdict = self._judge.judge(work.session, plan.ask, plan.existing, now=plan.now, hold=True)
+        if verdict == plan.verdict and self._write(work, plan):
+            return True
+        work.rollback()
+        return False
+
+    def of_handle(self, session: DbSession, handle: str) -> Record | None:
+        """Return the impersonation that a handle stands for."""
+        return impersonations.of_handle(session, self._hasher.hash(SecretKind.HANDLE, handle))
+
+    def poll(self, work: Work, handle: str) -> bool:
+        """Note a poll while nothing is decided; False when it came too fast (RFC 8628 §3.5)."""
+        work.lock()
+        interval_ms = self._limits.poll_interval * 1000
+        handle_hash = self._hasher.hash(SecretKind.HANDLE, handle)
+        return impersonations.poll(work.session, handle_hash, now_ms=self._clock.now_ms(), interval_ms=interval_ms)
+
+    def end(self, work: Work, record: Record, *, state: State, by: str, reason: str) -> Record | None:
+        """Bring an open impersonation to its end; None when another call was first. Its tokens die with the commit."""
+        work.lock()
+        ended = impersonations.move(
+            work.session,
+            record.id,
+            sources=SOURCES[state],
+            to=state,
+            ended_at=self._clock.now(),
+            ended_by=by,
+            end_reason=reason,
+        )
+        if ended is not None:
+            self._trail.record(work, _ended(ended))
+        return ended
+
+    def end_all(  # noqa: PLR0913 - the filters of what to end
+        self,
+        work: Work,
+        *,
+        by: str,
+        reason: str,
+        person: str | None = None,
+        client_id: str | None = None,
+        sessions: list[str] | None = None,
+    ) -> int:
+        """End every open impersonation of a person, a client or some sessions, or simply every one; count them."""
+        work.lock()
+        found = impersonations.open_of(work.session, person=person, client_id=client_id, sessions=sessions)
+        ends = [self.end(work, record, state=State.ENDED, by=by, reason=reason) for record in found]
+        return sum(1 for ended in ends if ended is not None)
+
+    def expire(self, work: Work, record: Record) -> Record | None:
+        """End what has run out: a pending one expires, an active one ends by its clock."""
+        if record.state is State.ACTIVE:
+            return self.end(work, record, state=State.ENDED, by=SYSTEM, reason="clock")
+        return self.end(work, record, state=State.EXPIRED, by=SYSTEM, reason="no_decision")
+
+    def advance(self, work: Work, record: Record, decision: Decision) -> Record | None:
+        """Move a pending impersonation to where a decision, now that one more need is met, puts it."""
+        now = self._clock.now()
+        state, pending_until = self._waiting(decision, now)
+        if state is record.state:
+            return record
+        values = _activation(record, now) if state is State.ACTIVE else {"pending_until": pending_until}
+        moved = impersonations.move(
+            work.session, record.id, sources=SOURCES[state], to=state, policies=list(decision.policies), **values
+        )
+        if moved is not None and state is State.ACTIVE:
+            self._trail.record(work, _activated(moved))
+        return moved
+
+    def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
+        target_hash = self._judge.target_hash(ask.subject_id)
+        work.before_commit(
+            lambda: impersonations.note_attempt(work.session, ask.actor.user_id, target_hash, now=now),
+        )
+
+    def _plan_existing(self, session: DbSession, ask: Ask, existing: Record, now: int) -> Plan:
+        verdict = self._judge.judge(session, ask, existing, now=now)
+        state, pending_until = self._waiting(verdict.decision, now)
+        if existing.state is State.ACTIVE and state is not State.ACTIVE:
+            raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
+        record = existing
+        if state is not existing.state:
+            record = replace(existing, state=state, policies=verdict.decision.policies)
+            values = _activation(record, now) if state is State.ACTIVE else {"pending_until": pending_until}
+            record = replace(record, **values)
+        return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
+
+    def _write(self, work: Work, plan: Plan) -> bool:
+        if plan.existing is None:
+            return self._add(work, plan)
+        held = impersonations.find(work.session, plan.existing.id, hold=True)
+        if held != plan.existing:
+            return False
+        if held.overdue(plan.now):
+            self.expire(work, held)
+            return self._add(work, plan)
+        return self.advance(work, held, plan.verdict.decision) is not None
+
+    def _add(self, work: Work, plan: Plan) -> bool:
+        try:
+            impersonations.add(work.session, plan.record)
+        except UniqueViolation:
+            return False
+        self._trail.record(work, self._requested(plan))
+        if plan.active:
+            self._trail.record(work, _activated(plan.record))
+        return True
+
+    def _fresh_record(self, ask: Ask, verdict: Verdict, now: int) -> Record:
+        state, pending_until = self._waiting(verdict.decision, now)
+        active = state is State.ACTIVE
+        record = Record(
+            id=self._entropy.identifier("imp"),
+            state=state,
+            digest="",
+            actor_id=ask.actor.user_id,
+            actor_session_id=ask.actor.authentication.session_id,
+            subject_id=ask.subject_id,
+            client_id=ask.client.client_id,
+            resources=ask.resources,
+            scopes=verdict.scopes,
+            asked_scopes=tuple(scope.name for scope in ask.asked),
+            mode=ask.mode,
+            reason=ask.reason,
+            reason_code=ask.reason_code,
+            ticket_id=ask.ticket_id,
+            lifetime=ask.lifetime,
+            client_address=ask.client_address,
+            policies=verdict.decision.policies,
+            created_ms=self._clock.now_ms(),
+            pending_until=pending_until,
+            activated_at=now if active else None,
+            expires_at=now + ask.lifetime if active else None,
+            ended_at=None,
+            ended_by=None,
+            end_reason=None,
+        )
+        return replace(record, digest=digest(record))
+
+    def _waiting(self, decision: Decision, now: int) -> tuple[State, int | None]:
+        """Return the state that a decision puts an impersonation in, and until when it may stay pending."""
+        match decision:
+            case Allow():
+                return State.ACTIVE, None
+            case NeedsApproval():
+                return State.AWAITING_APPROVAL, now + self._limits.approval_seconds
+            case NeedsConsent():
+                return State.AWAITING_CONSENT, now + self._limits.consent_seconds
+            case _:
+                raise AccessDenied("policy.denied", policies=decision.policies)
+
+    def _requested(self, plan: Plan) -> ImpersonationRequested:
+        record, ask = plan.record, plan.ask
+        return ImpersonationRequested(
+            impersonation_id=record.id,
+            way=ask.way,
+            actor=record.actor_id,
+            subject=record.subject_id,
+            client_id=record.client_id,
+            resources=record.resources,
+            scopes=record.scopes,
+            mode=record.mode,
+            reason=record.reason,
+            reason_code=record.reason_code,
+            ticket_id=record.ticket_id,
+            lifetime=record.lifetime,
+            digest=record.digest,
+            state=record.state,
+            policies=record.policies,
+            policy_set=self._judge.policy.digest,
+            consent_id=plan.verdict.consent_id,
+            client_address=record.client_address,
+            session_address=ask.actor.authentication.address,
+        )
+
+
+def _activation(record: Record, now: int) -> dict[str, int | None]:
+    return {"activated_at": now, "expires_at": now + record.lifetime, "pending_until": None}
+
+
+def _activated(record: Record) -> Event:
+    return ImpersonationActivated(
+        impersonation_id=record.id,
+        actor=record.actor_id,
+        subject=record.subject_id,
+        digest=record.digest,
+        expires_at=record.expires_at or 0,
+        policies=record.policies,
+    )
+
+
+def _ended(record: Record) -> Event:
+    return ImpersonationEnded(
+        impersonation_id=record.id,
+        actor=record.actor_id,
+        subject=record.subject_id,
+        state=record.state,
+        end_reason=record.end_reason or "",
+        ended_by=record.ended_by or "",
+    )

@@ -1,0 +1,286 @@
+"""The decision: facts in, one of five answers out, and the policies that decided.
+
+The policy is Cedar text (`config/policy/`). Two actions are decided in this order: `request`, whether this person may
+ask at all through this client, and `impersonate`, whether they may act for that target. What Cedar cannot say, that
+something is still lacking for a yes, is an `@outcome` on a forbid.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import assert_never
+
+import cedarpy
+
+from authserver.impersonation.policy_facts import (
+    CedarQuestion,
+    ClientFacts,
+    Facts,
+    Person,
+    ask_impersonate,
+    ask_request,
+)
+from authserver.impersonation.policy_files import (
+    APPROVAL,
+    CONSENT,
+    SCHEMA_FILE,
+    STEP_UP,
+    PolicyError,
+    PolicyText,
+    Rule,
+    read_folder,
+)
+
+__all__ = [
+    "Allow",
+    "ClientFacts",
+    "Decision",
+    "Deny",
+    "Facts",
+    "NeedsApproval",
+    "NeedsConsent",
+    "NeedsStepUp",
+    "Person",
+    "PolicyError",
+    "PolicySet",
+    "Rule",
+    "explain",
+]
+
+NOT_EVALUATED = "policy.error"
+NOTHING_PERMITS = "policy.nothing-permits"
+
+_POLICY_IN_ERROR = re.compile(r"while evaluating policy `([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """Yes, and which policies permit it."""
+
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """No; `refusal` is the OAuth error code, `invalid_request` when only the request itself is lacking."""
+
+    policies: tuple[str, ...]
+    refusal: str = "access_denied"
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsStepUp:
+    """Yes, once the actor signed in again (RFC 9470); `acr_values` is space-separated, `max_age` is seconds."""
+
+    policies: tuple[str, ...]
+    acr_values: str
+    max_age: int
+    why: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsApproval:
+    """Yes, once a second person approved; `also` names what is lacking besides (`needs_consent`)."""
+
+    policies: tuple[str, ...]
+    why: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsConsent:
+    """Yes, once the target consented; `also` names what is lacking besides (`needs_approval`)."""
+
+    policies: tuple[str, ...]
+    why: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+Decision = Allow | Deny | NeedsConsent | NeedsApproval | NeedsStepUp
+
+
+class PolicySet:
+    """A parsed and checked policy; immutable, to be shared by threads."""
+
+    def __init__(self, text: PolicyText) -> None:
+        """Take what `read_folder` read."""
+        self._text = text
+
+    @classmethod
+    def load(cls, folder: Path) -> "PolicySet":
+        """Read, parse and check a folder; raises PolicyError, which names file, line and reason."""
+        text = read_folder(folder)
+        _check_schema_fits(folder / SCHEMA_FILE, text.schema)
+        return cls(text)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the schema and all policy texts with their file names."""
+        return self._text.digest
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every policy in the order of the files."""
+        return tuple(self._text.rules.values())
+
+    def decide(self, facts: Facts) -> Decision:
+        """Decide; without a target only whether the actor may ask at all.
+
+        A forbid that names a need hides whether anything permits. So the facts are judged again as if every need found
+        so far were met, until that gives a plain yes or no, or a need that stays whatever is supposed (which is a no).
+        """
+        unmet: tuple[Rule, ...] = ()
+        supposed: Facts | None = facts
+        while supposed is not None:
+            verdict = self._judge(supposed)
+            if isinstance(verdict, Deny):
+                return verdict
+            if isinstance(verdict, Allow):
+                return _needs(unmet) if unmet else verdict
+            fresh = tuple(rule for rule in verdict if rule not in unmet)
+            unmet += fresh
+            supposed = _as_if_met(facts, unmet) if fresh else None
+        return _deny(unmet)
+
+    def _judge(self, facts: Facts) -> Allow | Deny | tuple[Rule, ...]:
+        """Decide both actions on the facts as they are; gives the needs when nothing but they stand in the way."""
+        deciding: dict[str, Rule] = {}
+        for action in ("request", "impersonate"):
+            try:
+                verdict = self._ask(_question(action, facts))
+            except (ValueError, TypeError, OverflowError) as error:
+                return _not_evaluated(f"the facts cannot be evaluated ({type(error).__name__})")
+            if isinstance(verdict, Deny):
+                return verdict
+            deciding |= {rule.id: rule for rule in verdict}
+        needs = tuple(rule for rule in deciding.values() if rule.outcome)
+        return needs or Allow(policies=tuple(deciding))
+
+    def _ask(self, question: CedarQuestion | None) -> Deny | tuple[Rule, ...]:
+        """Ask Cedar once; gives the permits, or the needs, that decided."""
+        if question is None:
+            return ()
+        text = self._text
+        answer = cedarpy.is_authorized(question.request, text.policies, question.entities, text.schema)
+        errors = answer.diagnostics.errors
+        if errors or answer.decision is cedarpy.Decision.NoDecision:
+            return _not_evaluated(*_errors_in_words(errors))
+        deciding = {str(reason) for reason in answer.diagnostics.reasons}
+        rules = tuple(rule for name, rule in text.rules.items() if name in deciding)
+        if len(rules) != len(deciding):
+            return _not_evaluated("an unknown policy decided")
+        if not rules:
+            return Deny(policies=(NOTHING_PERMITS,), why=("nothing permits it",))
+        if answer.allowed != all(rule.effect == "permit" for rule in rules):
+            return _not_evaluated("the answer and its reasons disagree")
+        plain = tuple(rule for rule in rules if rule.effect == "forbid" and not rule.outcome)
+        return _deny(plain) if plain else rules
+
+
+def explain(decision: Decision) -> list[str]:
+    """Say a decision in plain sentences, for a person who asks why."""
+    also: tuple[str, ...] = ()
+    match decision:
+        case Allow():
+            first = "It is allowed."
+        case Deny(refusal=refusal):
+            first = f"It is refused ({refusal})."
+        case NeedsStepUp(acr_values=acr_values, max_age=max_age, also=also):
+            first = f"The actor must sign in again: at most {max_age} s ago, with one of {acr_values}."
+        case NeedsApproval(also=also):
+            first = "A second person must approve it first."
+        case NeedsConsent(also=also):
+            first = "The customer must consent first."
+        case _:
+            assert_never(decision)
+    words = {STEP_UP: "a new sign-in", APPROVAL: "a second person's approval", CONSENT: "the customer's consent"}
+    because = [] if isinstance(decision, Allow) else [f"Because {why}." for why in decision.why]
+    after = [f"After that it needs {words[outcome]}." for outcome in also]
+    return [first, *because, *after, f"Decided by {', '.join(decision.policies)}."]
+
+
+def _question(action: str, facts: Facts) -> CedarQuestion | None:
+    if action == "request":
+        return ask_request(facts)
+    return ask_impersonate(facts, facts.target) if facts.target else None
+
+
+def _not_evaluated(*why: str) -> Deny:
+    """Refuse when anything could not be evaluated: Cedar passes over a policy that fails, even a forbid."""
+    return Deny(policies=(NOT_EVALUATED,), why=why)
+
+
+def _errors_in_words(errors: list[str]) -> tuple[str, ...]:
+    """Name the policies that failed; Cedar's own text may quote the facts and is left out."""
+    failed = (_POLICY_IN_ERROR.search(error) for error in errors)
+    words = {f"the policy {found[1]} could not be evaluated" for found in failed if found}
+    return tuple(sorted(words)) or ("the facts do not fit the schema",)
+
+
+def _deny(rules: tuple[Rule, ...]) -> Deny:
+    lacking = all(rule.refusal == "invalid_request" for rule in rules)
+    return Deny(
+        policies=tuple(rule.id for rule in rules),
+        refusal="invalid_request" if lacking else "access_denied",
+        why=_whys(rules),
+    )
+
+
+def _needs(unmet: tuple[Rule, ...]) -> NeedsConsent | NeedsApproval | NeedsStepUp:
+    """Ask for what the policy data put first; the rest is named in `also`, in its order."""
+    in_order = sorted(unmet, key=lambda rule: rule.order)
+    outcomes = tuple(dict.fromkeys(rule.outcome for rule in in_order))
+    first = tuple(rule for rule in in_order if rule.outcome == outcomes[0])
+    policies, why, also = tuple(rule.id for rule in first), _whys(first), outcomes[1:]
+    if outcomes[0] == STEP_UP:
+        acr_values, max_age = _step_up(first)
+        return NeedsStepUp(policies=policies, acr_values=" ".join(acr_values), max_age=max_age, why=why, also=also)
+    if outcomes[0] == APPROVAL:
+        return NeedsApproval(policies=policies, why=why, also=also)
+    return NeedsConsent(policies=policies, why=why, also=also)
+
+
+def _as_if_met(facts: Facts, unmet: tuple[Rule, ...]) -> Facts | None:
+    """Suppose that every need were met; None when no sign-in could meet all of them."""
+    outcomes = {rule.outcome for rule in unmet}
+    supposed = replace(
+        facts,
+        approval="given" if APPROVAL in outcomes else facts.approval,
+        consent="given" if CONSENT in outcomes else facts.consent,
+    )
+    if STEP_UP not in outcomes:
+        return supposed
+    acr_values, _ = _step_up(tuple(rule for rule in unmet if rule.outcome == STEP_UP))
+    if not acr_values:
+        return None
+    return replace(supposed, auth_age=0, acr=facts.acr if facts.acr in acr_values else acr_values[0])
+
+
+def _step_up(rules: tuple[Rule, ...]) -> tuple[tuple[str, ...], int]:
+    """Give the acr values that all of these accept, best liked first, and the shortest age in seconds."""
+    common = set.intersection(*(set(rule.acr_values) for rule in rules))
+    return tuple(value for value in rules[0].acr_values if value in common), min(r.max_age for r in rules)
+
+
+def _whys(rules: tuple[Rule, ...]) -> tuple[str, ...]:
+    return tuple(rule.why for rule in rules if rule.why)
+
+
+def _check_schema_fits(file: Path, schema: cedarpy.Schema) -> None:
+    """Refuse a schema that does not describe the facts: with it every decision would be an error."""
+    nobody = Person(
+        id="", roles=frozenset(), groups=frozenset(), tier="", country="", population="", enabled=False,
+        conflicts=frozenset(),
+    )  # fmt: skip
+    facts = Facts(
+        actor=nobody, client=ClientFacts(id="", enabled=False), target=nobody, mode="", reason="", reason_code="",
+        reason_code_known=False, ticket_id="", ticket_valid=False, client_address="::1", session_address="::1",
+        hour=0, weekday=1, acr="", auth_age=0, distinct_customers=0, active_impersonations=0, lifetime=0,
+        resources=frozenset(), scopes=frozenset(), consent="none", approval="none", break_glass=False,
+    )  # fmt: skip
+    for question in (ask_request(facts), ask_impersonate(facts, nobody)):
+        errors = cedarpy.is_authorized(question.request, "", question.entities, schema).diagnostics.errors
+        if errors:
+            raise PolicyError(file, 1, f"does not describe the facts: {errors[0]}")

@@ -1,0 +1,32 @@
+"""What the protocol's edge is made of; `app.py` puts it together."""
+
+from dataclasses import dataclass
+
+from authserver.audit.chain import Trail
+from authserver.clock import Clock
+from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.minting import Minting
+from authserver.oauth.client_auth import ClientAuthentication
+from authserver.oauth.evidence import EvidenceRules
+from authserver.settings import Settings
+from authserver.tokens.issuer import Issuer
+from authserver.tokens.keyring import Keyring
+from authserver.tokens.verifier import Verifier
+from authserver.web.refusals import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthParts:
+    """Everything that endpoints and grants rest on."""
+
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    trail: Trail
+    issuer: Issuer
+    verifier: Verifier
+    client_authentication: ClientAuthentication
+    evidence: EvidenceRules
+    lifecycle: Lifecycle
+    minting: Minting
+    refusals: Evidence

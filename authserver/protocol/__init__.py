@@ -1,0 +1,1 @@
+"""The pure vocabulary of the protocol: names, refusals, scopes, act chains, verified tokens. No I/O."""

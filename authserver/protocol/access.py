@@ -1,0 +1,125 @@
+"""Who may call what: one table (endpoint x credential x role x ownership), default deny (design section 2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from authserver.protocol.names import Role
+
+IMPERSONATE = "impersonate"
+CONSENT_GRANT = "consent:grant"
+IMPERSONATIONS_READ = "impersonations:read"
+IMPERSONATIONS_END = "impersonations:end"
+IMPERSONATIONS_APPROVE = "impersonations:approve"
+AUDIT_READ = "audit:read"
+DIRECTORY_READ = "directory:read"
+
+ROLE_SCOPES: dict[Role, frozenset[str]] = {
+    Role.SUPPORT: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
+    Role.LEAD: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END, IMPERSONATIONS_APPROVE}),
+    Role.AUDITOR: frozenset({IMPERSONATIONS_READ, AUDIT_READ}),
+    Role.ADMIN: frozenset({IMPERSONATIONS_READ, IMPERSONATIONS_END, AUDIT_READ, DIRECTORY_READ}),
+    Role.CUSTOMER: frozenset({CONSENT_GRANT, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
+}
+"""The scopes of the issuer itself that each role is entitled to. None of them can ever be delegated."""
+
+ISSUER_SCOPES = frozenset[str]().union(*ROLE_SCOPES.values())
+
+
+def entitled(roles: Iterable[str]) -> frozenset[str]:
+    """Return the issuer's scopes that somebody of these roles may have."""
+    known = set(Role)
+    return frozenset[str]().union(*(ROLE_SCOPES[Role(role)] for role in roles if role in known))
+
+
+class Credential(StrEnum):
+    """What a caller proves themselves by."""
+
+    NONE = "none"
+    CLIENT = "client"
+    """Client authentication (RFC 6749 §2.3)."""
+    PERSON = "person"
+    """A person's access token for the issuer, without `act`."""
+    IMPERSONATION = "impersonation"
+    """A token with `act`: it speaks for its own impersonation alone."""
+    CONFIG_SECRET = "config_secret"  # noqa: S105 - a name
+
+
+class Relation(StrEnum):
+    """What a caller is to the thing that is called for."""
+
+    ANYONE = "anyone"
+    ACTOR = "actor"
+    SUBJECT = "subject"
+    ITSELF = "itself"
+    """The impersonation that the token belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the table: at `endpoint` this credential, with this scope, role and relation, may call."""
+
+    endpoint: str
+    credential: Credential
+    scope: str | None = None
+    roles: frozenset[Role] | None = None
+    relation: Relation = Relation.ANYONE
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who calls, as verified."""
+
+    credential: Credential
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+
+_STAFF_SEEING_ALL = frozenset({Role.LEAD, Role.ADMIN, Role.AUDITOR})
+_ENDING_ANY = frozenset({Role.LEAD, Role.ADMIN})
+_P, _C = Credential.PERSON, Credential.CLIENT
+
+TABLE: tuple[Rule, ...] = (
+    Rule("oauth.token", _C),
+    Rule("oauth.introspect", _C),
+    Rule("oauth.revoke", _C),
+    Rule("oauth.jwks", Credential.NONE),
+    Rule("oauth.openid_configuration", Credential.NONE),
+    Rule("oauth.oauth_metadata", Credential.NONE),
+    Rule("pages.interaction", Credential.NONE),
+    Rule("api.openapi", Credential.NONE),
+    Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),
+    Rule("api.list_impersonations", _P, IMPERSONATIONS_READ),
+    Rule("api.read_impersonation", _P, IMPERSONATIONS_READ, _STAFF_SEEING_ALL),
+    Rule("api.read_impersonation", _P, IMPERSONATIONS_READ, None, Relation.ACTOR),
+    Rule("api.read_impersonation", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
+    Rule("api.decide_approval", _P, IMPERSONATIONS_APPROVE, frozenset({Role.LEAD})),
+    Rule("api.decide_consent", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("api.end_impersonation", _P, IMPERSONATIONS_END, _ENDING_ANY),
+    Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.ACTOR),
+    Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.SUBJECT),
+    Rule("api.end_impersonation", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.list_audit_events", _P, AUDIT_READ, frozenset({Role.AUDITOR, Role.ADMIN})),
+    Rule("api.list_users", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.list_clients", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.list_resources", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("appetize.create_handoff", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
+    Rule("appetize.handoff_config", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
+    Rule("appetize.handoff_config", Credential.CONFIG_SECRET),
+    Rule("ops.healthz", Credential.NONE),
+    Rule("ops.readyz", Credential.NONE),
+    Rule("ops.metrics", Credential.NONE),
+)
+
+
+def may_call(endpoint: str, caller: Caller, relations: Iterable[Relation] = ()) -> bool:
+    """Tell whether a line of the table lets `caller`, who is in these relations to the thing, call `endpoint`."""
+    held = {Relation.ANYONE, *relations}
+    return any(
+        rule.endpoint == endpoint
+        and rule.credential == caller.credential
+        and (rule.scope is None or rule.scope in caller.scopes)
+        and (rule.roles is None or bool(rule.roles & caller.roles))
+        and rule.relation in held
+        for rule in TABLE
+    )

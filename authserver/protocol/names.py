@@ -1,0 +1,74 @@
+"""Registered and private names used on the wire (RFC 8693 §3, design section 3)."""
+
+from enum import StrEnum
+
+GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name
+GRANT_CLIENT_CREDENTIALS = "client_credentials"
+
+TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
+TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
+TYPE_JWT = "urn:ietf:params:oauth:token-type:jwt"
+TYPE_USER_ID = "urn:authserver:params:oauth:token-type:user-id"
+TYPE_IMPERSONATION = "urn:authserver:params:oauth:token-type:impersonation"
+
+CLIENT_ASSERTION_JWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+USER_ID_PREFIX = "usr"
+"""Every user id begins so, and no client id may: the two never collide in `sub` or `act.sub`."""
+
+
+class Way(StrEnum):
+    """The ways of token exchange (design section 3)."""
+
+    USER_ID = "A"
+    OWN_TOKEN = "B"
+    IMPERSONATION = "C"
+    ON_BEHALF_OF = "D"
+
+
+class Mode(StrEnum):
+    """What an impersonator may do."""
+
+    READ_ONLY = "read_only"
+    FULL = "full"
+
+
+class State(StrEnum):
+    """The states of an impersonation (design section 4)."""
+
+    REQUESTED = "requested"
+    AWAITING_APPROVAL = "awaiting_approval"
+    AWAITING_CONSENT = "awaiting_consent"
+    ACTIVE = "active"
+    ENDED = "ended"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+PENDING_STATES = frozenset({State.REQUESTED, State.AWAITING_APPROVAL, State.AWAITING_CONSENT})
+OPEN_STATES = PENDING_STATES | {State.ACTIVE}
+
+
+class Kind(StrEnum):
+    """What kind of token a row or a verified token is."""
+
+    ACCESS = "access"
+    ID = "id"
+
+
+class Role(StrEnum):
+    """The roles of people; what each may do stands in `access.py`."""
+
+    SUPPORT = "support"
+    LEAD = "lead"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+    CUSTOMER = "customer"
+
+
+class Population(StrEnum):
+    """The two populations, which never mix."""
+
+    STAFF = "staff"
+    CUSTOMERS = "customers"

@@ -1,0 +1,233 @@
+"""Frozen settings from TOML files and `AUTHSERVER_*`; an unknown key stops the start with its name."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+_PACKAGED = Path(__file__).with_name("_config")
+_PREFIX = "AUTHSERVER_"
+_CONFIG_VARIABLE = "AUTHSERVER_CONFIG"
+
+
+class SettingsError(ValueError):
+    """Settings that are unknown or not allowed; the text names each key and what it may be."""
+
+
+def config_folder() -> Path:
+    """Return the folder of the shipped defaults: package data when installed, `config/` in a checkout."""
+    return _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query or parts.fragment:
+        msg = "must be an origin such as https://login.example.com, without a path"
+        raise ValueError(msg)
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        msg = "must be a regular expression"
+        raise ValueError(msg) from error
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
+SigningAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Server(_Section):
+    """Where the server is, and how much it takes in."""
+
+    issuer: Origin
+    allowed_origins: tuple[Origin, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    max_body_bytes: int = Field(ge=1024)
+    max_token_bytes: int = Field(ge=1024)
+
+
+class Database(_Section):
+    """Which database, and how many connections a process may hold."""
+
+    url: str
+    pool_size: int = Field(ge=1)
+
+
+class Keys(_Section):
+    """Signing keys: where the private ones lie, and the rhythm of their rotation."""
+
+    folder: Path
+    passphrase: str = Field(default="", repr=False)
+    access_token_alg: SigningAlg
+    publish_seconds: int = Field(ge=0)
+
+
+class Tokens(_Section):
+    """How long tokens live, in seconds, and how deep delegation goes."""
+
+    access_token_seconds: Seconds
+    impersonation_token_seconds: Seconds
+    impersonation_id_token_seconds: Annotated[int, Field(ge=1, le=300)]
+    max_act_depth: int = Field(ge=1, le=16)
+
+
+class Impersonation(_Section):
+    """The limits and vocabulary of impersonations."""
+
+    expires_in: Seconds
+    approval_seconds: Seconds
+    consent_seconds: Seconds
+    poll_interval: Seconds
+    quota_window_seconds: Seconds
+    reason_codes: tuple[str, ...]
+    ticket_pattern: Pattern
+    max_reason_chars: int = Field(ge=1, le=8192)
+
+
+class Policy(_Section):
+    """Where the Cedar policies and their schema are; empty for the shipped ones."""
+
+    folder: Path
+
+
+class Exchange(_Section):
+    """Aliases of our URNs, so that clients written for other servers work unchanged."""
+
+    token_type_aliases: Mapping[str, str]
+
+
+class Audit(_Section):
+    """Where signed heads are written outside the database, and how often."""
+
+    anchor_file: Path
+    head_seconds: Seconds
+
+
+class App(_Section):
+    """A mobile app that Appetize streams, and how it gets its token."""
+
+    build_id: str
+    platform: Literal["ios", "android"]
+    device: str | None = None
+    record: bool = False
+    debug: bool = False
+    proxy: Literal["intercept"] | None = None
+    param: str = "impersonatedUserToken"
+    allowed_origins: tuple[Origin, ...] = ()
+
+
+class Appetize(_Section):
+    """The handoff to the device."""
+
+    handoff_seconds: Seconds
+    apps: Mapping[str, App]
+
+
+class Log(_Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class Settings(_Section):
+    """All settings. Times are seconds. Relative paths are relative to where the server is started."""
+
+    demo: bool = False
+    server: Server
+    database: Database
+    keys: Keys
+    tokens: Tokens
+    impersonation: Impersonation
+    policy: Policy
+    exchange: Exchange
+    audit: Audit
+    appetize: Appetize
+    log: Log
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier, equal to the byte wherever it stands (RFC 8414 §2)."""
+        return self.server.issuer
+
+
+def load(paths: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+    """Merge the defaults, `paths` (or those in AUTHSERVER_CONFIG) and `AUTHSERVER_*`, in this order.
+
+    A variable names a key by its path: `AUTHSERVER_SERVER__ISSUER` is `server.issuer`; its value is
+    read as TOML where it is TOML and as a string otherwise. Raises SettingsError.
+    """
+    named = list(paths) or [Path(path) for path in environ.get(_CONFIG_VARIABLE, "").split(os.pathsep) if path]
+    tree: dict[str, Any] = {}
+    for path in [config_folder() / "default.toml", *named]:
+        _merge(tree, _read(path))
+    for name, value in environ.items():
+        if name.startswith(_PREFIX) and name != _CONFIG_VARIABLE:
+            _plant(tree, name.removeprefix(_PREFIX).lower().split("__"), _value(value), name)
+    if not tree["policy"]["folder"]:
+        tree["policy"]["folder"] = config_folder() / "policy"
+    return build(tree)
+
+
+def build(tree: Mapping[str, Any]) -> Settings:
+    """Check a tree of settings. Raises SettingsError naming each wrong key and what is allowed."""
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(dict(item)) for item in error.errors())) from None
+
+
+def _sentence(item: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown setting"
+    return f"{key}: {item['msg']}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror})"
+        raise SettingsError(msg) from error
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: not TOML: {error}"
+        raise SettingsError(msg) from error
+
+
+def _merge(into: dict[str, Any], tree: Mapping[str, Any]) -> None:
+    for key, value in tree.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _plant(tree: dict[str, Any], keys: Sequence[str], value: object, name: str) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            msg = f"{name}: {key} is a value, not a section"
+            raise SettingsError(msg)
+    tree[keys[-1]] = value
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

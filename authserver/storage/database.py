@@ -1,0 +1,127 @@
+"""The engine, and the unit of work: read first, then lock, write and commit once."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy import exc as sqlalchemy_exc
+from sqlalchemy.orm import Session as DbSession
+
+from authserver.settings import Database
+from authserver.storage.tables import Base
+
+db = SQLAlchemy(metadata=Base.metadata)
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+_IMMEDIATE = "authserver_immediate"
+_sqlite_writer = threading.Lock()
+
+UniqueViolation = sqlalchemy_exc.IntegrityError
+"""Raised by a verb whose constraint another writer met first."""
+
+
+def install(app: Flask, settings: Database) -> None:
+    """Bind `app` to its database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.url
+    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+    if ":memory:" not in settings.url:
+        options |= {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": 10}
+    if settings.url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": 10}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _tune_sqlite(db.engine)
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    """Take transactions out of the driver's hands: its defaults fork a hash chain."""
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(_IMMEDIATE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+class Work:
+    """One request's reads and writes. Reads see a snapshot until `lock`; one commit ends it.
+
+    A refusal commits what was written, for its evidence must stay; a crash rolls back.
+    """
+
+    def __init__(self, session: DbSession) -> None:
+        """Begin with nothing read and nothing written."""
+        self.session = session
+        self.locked = False
+        self._before_commit: list[Callable[[], None]] = []
+
+    def lock(self) -> None:
+        """End the reading; from here on rows are read anew and written (one writer at a time on SQLite)."""
+        if self.locked:
+            return
+        self.session.rollback()
+        if self._is_sqlite():
+            _sqlite_writer.acquire()
+        self.locked = True
+        self.session.connection(execution_options={_IMMEDIATE: True})
+
+    def before_commit(self, action: Callable[[], None]) -> None:
+        """Run `action` last inside the transaction; asking for it makes the work a writing one."""
+        self._before_commit.append(action)
+
+    def commit(self) -> None:
+        """Make everything durable; without a write nothing happens."""
+        if self._before_commit:
+            self.lock()
+            for action in self._before_commit:
+                action()
+            self._before_commit.clear()
+        if self.locked:
+            self.session.commit()
+        self._release()
+
+    def rollback(self) -> None:
+        """Forget everything."""
+        self._before_commit.clear()
+        self._release()
+
+    def _release(self) -> None:
+        try:
+            self.session.rollback()
+        finally:
+            if self.locked:
+                self.locked = False
+                if self._is_sqlite():
+                    _sqlite_writer.release()
+
+    def _is_sqlite(self) -> bool:
+        return db.engine.dialect.name == "sqlite"
+
+
+def new_work() -> Work:
+    """Give a unit of work of the present app; who asks for it commits it or rolls it back."""
+    return Work(cast("DbSession", db.session()))
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Work]:
+    """Give one unit of work of the present app; commit at the end, roll back on a crash."""
+    work = new_work()
+    try:
+        yield work
+        work.commit()
+    except BaseException:
+        work.rollback()
+        raise

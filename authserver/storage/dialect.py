@@ -1,0 +1,23 @@
+"""What SQLite and PostgreSQL spell alike but SQLAlchemy keeps apart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session as DbSession
+
+from authserver.storage.tables import Base
+
+
+def insert_for(session: DbSession, table: type[Base]) -> "sqlite.Insert | postgresql.Insert":
+    """Return the dialect's INSERT, which knows ON CONFLICT."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def insert_ignoring(session: DbSession, table: type[Base], values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is taken; tell whether it was inserted."""
+    columns = list(table.__table__.primary_key.columns)
+    statement = insert_for(session, table).values(dict(values)).on_conflict_do_nothing()
+    return session.execute(statement.returning(*columns)).one_or_none() is not None

@@ -1,0 +1,73 @@
+"""People and their sessions."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session as DbSession
+
+from authserver.storage.tables import User
+from authserver.storage.tables import Session as SessionRow
+
+
+def find(session: DbSession, user_id: str, *, hold: bool = False) -> User | None:
+    """Return a person by id; `hold` keeps others from changing them until the commit."""
+    query = select(User).where(User.id == user_id).execution_options(populate_existing=True)
+    return session.scalars(query.with_for_update() if hold else query).one_or_none()
+
+
+def by_username(session: DbSession, username: str) -> User | None:
+    """Return a person by user name."""
+    return session.scalars(select(User).where(User.username == username)).one_or_none()
+
+
+def named(session: DbSession, user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of people by id."""
+    rows = session.execute(select(User.id, User.name).where(User.id.in_(set(user_ids)))).all()
+    return {row.id: row.name for row in rows}
+
+
+def listing(session: DbSession, *, after: str, limit: int) -> Sequence[User]:
+    """Return a page of people by id."""
+    return session.scalars(select(User).where(User.id > after).order_by(User.id).limit(limit)).all()
+
+
+def add(session: DbSession, row: User) -> None:
+    """Add a person; a second one of that user name violates the constraint."""
+    session.add(row)
+    session.flush()
+
+
+def change(session: DbSession, user_id: str, **values: Any) -> bool:  # noqa: ANN401 - columns of User
+    """Set columns of a person; tell whether there is such a person."""
+    statement = update(User).where(User.id == user_id).values(**values).returning(User.id)
+    return session.execute(statement).one_or_none() is not None
+
+
+def set_enabled(session: DbSession, user_id: str, *, enabled: bool) -> bool:
+    """Enable or disable a person; tell whether that changed anything."""
+    statement = update(User).where(User.id == user_id, User.enabled != enabled).values(enabled=enabled)
+    return session.execute(statement.returning(User.id)).one_or_none() is not None
+
+
+def add_session(session: DbSession, row: SessionRow) -> None:
+    """Add a signed-in session."""
+    session.add(row)
+    session.flush()
+
+
+def find_session(session: DbSession, session_id: str, *, hold: bool = False) -> SessionRow | None:
+    """Return a session, alive or not."""
+    query = select(SessionRow).where(SessionRow.id == session_id).execution_options(populate_existing=True)
+    return session.scalars(query.with_for_update(read=True) if hold else query).one_or_none()
+
+
+def end_sessions(session: DbSession, user_id: str, *, now: int) -> list[str]:
+    """End every live session of a person; return the ids of those that were ended."""
+    statement = (
+        update(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(SessionRow.id)
+    )
+    return list(session.scalars(statement).all())

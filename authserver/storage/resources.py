@@ -1,0 +1,68 @@
+"""Resource servers, their scopes, and which role has which."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as DbSession
+
+from authserver.protocol.scopes import Scope
+from authserver.storage.dialect import insert_for
+from authserver.storage.tables import Resource, RoleScope, ScopeRow
+
+
+def find(session: DbSession, uris: Iterable[str]) -> dict[str, Resource]:
+    """Return the registered ones among `uris`."""
+    rows = session.scalars(select(Resource).where(Resource.uri.in_(set(uris)))).all()
+    return {row.uri: row for row in rows}
+
+
+def listing(session: DbSession) -> Sequence[Resource]:
+    """Return all resource servers by URI."""
+    return session.scalars(select(Resource).order_by(Resource.uri)).all()
+
+
+def owned(session: DbSession, client_id: str) -> dict[str, bool]:
+    """Return the URIs that a client owns, each with whether it may see an impersonation's reason."""
+    query = select(Resource.uri, Resource.reason_visible).where(Resource.owner_client_id == client_id)
+    return {row.uri: row.reason_visible for row in session.execute(query).all()}
+
+
+def scopes_of(session: DbSession, uris: Iterable[str] | None = None) -> dict[str, Scope]:
+    """Return the scopes of some resources, or of all, by name, in a stable order."""
+    query = select(ScopeRow).order_by(ScopeRow.resource_uri, ScopeRow.name)
+    if uris is not None:
+        query = query.where(ScopeRow.resource_uri.in_(set(uris)))
+    return {row.name: _scope(row) for row in session.scalars(query).all()}
+
+
+def _scope(row: ScopeRow) -> Scope:
+    access = "read" if row.access == "read" else "write"
+    return Scope(row.name, row.resource_uri, access, row.non_delegable)
+
+
+def scopes_of_roles(session: DbSession, roles: Iterable[str]) -> frozenset[str]:
+    """Return the names of the scopes that these roles have."""
+    return frozenset(session.scalars(select(RoleScope.scope).where(RoleScope.role.in_(set(roles)))).all())
+
+
+def put(session: DbSession, row: Resource) -> None:
+    """Register a resource server, or change it."""
+    session.merge(row)
+    session.flush()
+
+
+def put_scope(session: DbSession, scope: Scope, *, roles: Iterable[str], description: str = "") -> None:
+    """Register a scope, or change it, and give it to roles."""
+    session.merge(
+        ScopeRow(
+            name=scope.name,
+            resource_uri=scope.resource,
+            access=scope.access,
+            non_delegable=scope.non_delegable,
+            description=description,
+        )
+    )
+    session.flush()
+    for role in roles:
+        statement = insert_for(session, RoleScope).values(role=role, scope=scope.name)
+        session.execute(statement.on_conflict_do_nothing())

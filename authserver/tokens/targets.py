@@ -1,0 +1,65 @@
+"""Which resources and scopes a request is for (RFC 8707, RFC 8693 §2.1): every grant asks here."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from authserver.storage import DbSession
+
+from authserver.protocol.refusals import InvalidScope, InvalidTarget
+from authserver.protocol.scopes import Scope, parse_scope
+from authserver.storage import resources
+from authserver.storage.clients import RegisteredClient
+
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[!$-;=?-\[\]_a-z~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The resources, all of which go into `aud`, and the scopes asked: each of one of them, and the client's."""
+
+    resources: tuple[str, ...]
+    asked: tuple[Scope, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the scopes asked."""
+        return tuple(scope.name for scope in self.asked)
+
+
+def resolve(session: DbSession, client: RegisteredClient, named: Iterable[str], scope: str | None) -> Target:
+    """Resolve resources by URI and scopes by name; without them the client's defaults, and all it may have.
+
+    Raises InvalidTarget or InvalidScope.
+    """
+    uris = tuple(dict.fromkeys(named)) or client.default_resources
+    if not uris:
+        raise InvalidTarget("resource.no_default")
+    if not all(is_absolute_uri(uri) for uri in uris):
+        raise InvalidTarget("resource.not_absolute")
+    if len(resources.find(session, uris)) != len(uris):
+        raise InvalidTarget("resource.unknown")
+    catalogue = {name: entry for name, entry in resources.scopes_of(session, uris).items() if name in client.scopes}
+    if set(uris) - {entry.resource for entry in catalogue.values()}:
+        raise InvalidTarget("resource.not_the_clients")
+    if scope is None:
+        return Target(uris, tuple(catalogue.values()))
+    try:
+        names = parse_scope(scope)
+    except ValueError as error:
+        raise InvalidScope("scope.malformed") from error
+    if not names or any(name not in catalogue for name in names):
+        raise InvalidScope("scope.unknown_or_not_the_clients")
+    return Target(uris, tuple(catalogue[name] for name in names))
+
+
+def is_absolute_uri(text: str) -> bool:
+    """Tell whether `text` is an absolute URI without a fragment (RFC 8707 §2)."""
+    if _URI.fullmatch(text) is None:
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.netloc) if parts.scheme in {"http", "https"} else bool(parts.path)

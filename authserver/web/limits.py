@@ -1,0 +1,134 @@
+"""What is decided about a request before any endpoint sees it: size, Host, Origin, and the caller's address."""
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+OwnOrigins = Callable[[str], Iterable[str]]
+"""Gives the origins that are allow-listed for a path, besides the issuer's own."""
+
+
+class Limits:
+    """WSGI middleware: reads the whole body within its limit, chunked or not, and refuses what is foreign."""
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        *,
+        issuer: str,
+        max_body_bytes: int,
+        trusted_proxies: Iterable[str],
+        allowed_origins: OwnOrigins,
+    ) -> None:
+        """Guard `app`, which is reached as `issuer`."""
+        self._app = app
+        self._issuer = issuer
+        self._host = urlsplit(issuer).netloc
+        self._max_body_bytes = max_body_bytes
+        self._proxies = [ipaddress.ip_network(network) for network in trusted_proxies]
+        self._allowed_origins = allowed_origins
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request that is refused here, or pass it on."""
+        environ["REMOTE_ADDR"] = self._address(environ)
+        refused = self._refused(environ)
+        if refused is not None:
+            status, words = refused
+            return _answer(start_response, environ, status, words)
+        return self._app(environ, start_response)
+
+    def _refused(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+        path = str(environ.get("PATH_INFO", ""))
+        if path in _PROBES:
+            return None
+        if environ.get("HTTP_HOST") != self._host:
+            return "400 Bad Request", "The Host header does not name this server."
+        origin = environ.get("HTTP_ORIGIN")
+        if (
+            origin is not None
+            and environ["REQUEST_METHOD"] not in _SAFE_METHODS
+            and origin != self._issuer
+            and origin not in self._allowed_origins(path)
+        ):
+            return "403 Forbidden", "The Origin is not allowed here."
+        return self._read_body(environ)
+
+    def _read_body(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+        declared = str(environ.get("CONTENT_LENGTH") or "")
+        chunked = "HTTP_TRANSFER_ENCODING" in environ
+        if not declared and not chunked:
+            environ["wsgi.input"] = BytesIO()
+            return None
+        if declared and not (declared.isascii() and declared.isdigit()):
+            return "400 Bad Request", "The Content-Length is not a number."
+        limit = self._max_body_bytes
+        if declared and (len(declared) > 18 or int(declared) > limit):  # noqa: PLR2004 - more digits than any length
+            return "413 Content Too Large", "The request is too large."
+        body = _read(environ["wsgi.input"], min(int(declared), limit) if declared else limit + 1)
+        if len(body) > limit:
+            return "413 Content Too Large", "The request is too large."
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ["wsgi.input"] = BytesIO(body)
+        return None
+
+    def _address(self, environ: "WSGIEnvironment") -> str:
+        """Return the peer's address, or the one that a configured proxy vouches for, nearest first."""
+        address = _plain_address(str(environ.get("REMOTE_ADDR", "")))
+        hops = str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",") if self._proxies else []
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+            if not self._trusted(address):
+                break
+            address = _plain_address(hop)
+        return address
+
+    def _trusted(self, address: str) -> bool:
+        return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
+
+
+def _plain_address(text: str) -> str:
+    """Return an address in its one form, an IPv4 address that IPv6 carries as what it is; empty if it is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def _read(stream: Any, size: int) -> bytes:  # noqa: ANN401 - any WSGI server's stream
+    parts = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _answer(
+    start_response: "StartResponse", environ: "WSGIEnvironment", status: str, words: str
+) -> Iterable[bytes]:
+    problem = str(environ.get("PATH_INFO", "")).startswith(("/api/", "/appetize/"))
+    code, _, title = status.partition(" ")
+    body = (
+        {"type": "about:blank", "title": title, "status": int(code), "detail": words}
+        if problem
+        else {"error": "invalid_request", "error_description": words}
+    )
+    text = json.dumps(body).encode()
+    headers = [
+        ("Content-Type", "application/problem+json" if problem else "application/json"),
+        ("Content-Length", str(len(text))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+    ]
+    start_response(status, headers)
+    return [text]

@@ -1,0 +1,125 @@
+"""Refusals at the edge: the answer in the standard's form, and the evidence that they leave (design section 5)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, json, request
+from werkzeug.exceptions import HTTPException
+
+from authserver.audit.chain import Trail
+from authserver.audit.events import RequestRefused
+from authserver.audit.strangers import Strangers
+from authserver.protocol.refusals import InvalidToken, Refusal
+from authserver.storage.database import Work
+from authserver.telemetry import Metrics
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of a request so far; a refusal is recorded with as much as had been found out."""
+
+    endpoint: str
+    address: str
+    client_id: str | None = None
+    """An authenticated client, or the client of a verified token."""
+    tried_client_id: str | None = None
+    actor: str | None = None
+    way: str | None = None
+    target: str | None = None
+    impersonation_id: str | None = None
+
+
+class Evidence:
+    """Records refusals: each one of a known caller, and of strangers one aggregate an address and minute."""
+
+    def __init__(self, trail: Trail, strangers: Strangers, metrics: Metrics) -> None:
+        """Record in `trail`, directly or by way of `strangers`."""
+        self._trail = trail
+        self._strangers = strangers
+        self._metrics = metrics
+
+    def refuse(self, work: Work, trace: Trace, refusal: Refusal) -> None:
+        """Leave a refusal's evidence in the present unit of work."""
+        self._metrics.oauth_refusals.labels(refusal.error, refusal.reason).inc()
+        if trace.client_id is None and trace.actor is None:
+            self._strangers.count(trace.address, refusal.reason, trace.tried_client_id)
+            return
+        event = RequestRefused(
+            impersonation_id=trace.impersonation_id,
+            endpoint=trace.endpoint,
+            error=refusal.error,
+            reason=refusal.reason,
+            client_id=trace.client_id,
+            actor=trace.actor,
+            way=trace.way,
+            target=trace.target,
+            policies=getattr(refusal, "policies", ()),
+            address=trace.address,
+        )
+        self._trail.record(work, event)
+
+
+def new_trace() -> Trace:
+    """Return the trace of the present request."""
+    return Trace(endpoint=request.endpoint or "", address=request.remote_addr or "")
+
+
+def json_answer(body: Any, status: int = 200) -> Response:  # noqa: ANN401 - JSON
+    """Answer with JSON that nobody may keep."""
+    return Response(json.dumps(body), status, NO_STORE, content_type="application/json")
+
+
+def oauth_error(refusal: Refusal) -> Response:
+    """Answer a refusal in the form of RFC 6749 §5.2."""
+    body = {"error": refusal.error, "error_description": refusal.public, **refusal.extra}
+    response = json_answer(body, refusal.status)
+    if refusal.status == HTTPStatus.UNAUTHORIZED and request.headers.get("Authorization", "").lower().startswith(
+        "basic"
+    ):
+        response.headers["WWW-Authenticate"] = 'Basic realm="authserver"'
+    return response
+
+
+def problem(refusal: Refusal) -> Response:
+    """Answer a refusal as problem details (RFC 9457), with the challenge of RFC 6750 §3 where it is one."""
+    status = refusal.status
+    if refusal.error == "access_denied":
+        status = HTTPStatus.FORBIDDEN
+    if refusal.error == "insufficient_user_authentication":
+        status = HTTPStatus.UNAUTHORIZED
+    response = problem_answer(int(status), refusal.public, {"error": refusal.error, **refusal.extra})
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        response.headers["WWW-Authenticate"] = _challenge(refusal)
+    return response
+
+
+def problem_answer(status: int, detail: str, members: dict[str, Any]) -> Response:
+    """Answer with problem details (RFC 9457 §3)."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    return Response(json.dumps(body), status, NO_STORE, content_type="application/problem+json")
+
+
+def _challenge(refusal: Refusal) -> str:
+    if isinstance(refusal, InvalidToken) and refusal.reason == "token.missing":
+        return 'Bearer realm="authserver"'
+    challenge = f'Bearer realm="authserver", error="{refusal.error}"'
+    for name in ("acr_values", "max_age"):
+        if name in refusal.extra:
+            challenge += f', {name}="{refusal.extra[name]}"'
+    return challenge
+
+
+def http_error(error: HTTPException) -> Response:
+    """Answer what Flask itself refuses (no such path, wrong method, …) in the form of the path's interface."""
+    status = error.code or 500
+    words = HTTPStatus(status).phrase
+    if request.path.startswith(("/api/", "/appetize/")):
+        response = problem_answer(status, words, {})
+    else:
+        response = json_answer({"error": "invalid_request", "error_description": words}, status)
+    if (valid := getattr(error, "valid_methods", None)) is not None:
+        response.headers["Allow"] = ", ".join(sorted(valid))
+    return response
