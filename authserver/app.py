@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response
 from flask_migrate import Migrate
-from flask_openapi import Info, SecurityScheme
+from flask_openapi.models.info import Info
+from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,9 +35,9 @@ from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.interaction import create_blueprint as create_pages
-from authserver.settings import Settings, SettingsError
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
+from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
 from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
 from authserver.storage.tables import Resource

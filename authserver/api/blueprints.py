@@ -23,7 +23,8 @@ _PROBLEMS = ("400", "401", "403", "404", "405", "409", "410", "413", "503")
 
 def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
     """Return the blueprints of `/api/v1` and `/appetize`."""
-    problems: Any = dict.fromkeys(_PROBLEMS, {"content": {"application/problem+json": {"schema": _problem_schema()}}})
+    shape = {"content": {"application/problem+json": {"schema": _problem_schema()}}}
+    problems: Any = {status: shape for status in _PROBLEMS}  # noqa: C420 - nobody changes the shape
     api = APIBlueprint("api", __name__, url_prefix="/api/v1", abp_security=_BEARER, abp_responses=problems)
     govern(api, parts, open_endpoints=frozenset({"api.openapi"}))
     add_impersonations(api)

@@ -5,7 +5,16 @@ from typing import Any
 from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
-from authserver.api.schemas import ClientOut, ClientsOut, PageQuery, ResourceOut, ResourcesOut, ScopeOut, UserOut, UsersOut
+from authserver.api.schemas import (
+    ClientOut,
+    ClientsOut,
+    PageQuery,
+    ResourceOut,
+    ResourcesOut,
+    ScopeOut,
+    UserOut,
+    UsersOut,
+)
 from authserver.storage import clients, people, resources
 
 Answer = tuple[dict[str, Any], int]

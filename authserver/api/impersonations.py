@@ -30,7 +30,7 @@ _TRIES = 4
 Answer = tuple[dict[str, Any], int]
 
 
-def add_impersonations(blueprint: APIBlueprint) -> None:  # noqa: C901 - a list of operations
+def add_impersonations(blueprint: APIBlueprint) -> None:
     """Add the operations."""
 
     @blueprint.post("/impersonations", responses={201: StartedOut})
@@ -78,7 +78,9 @@ def add_impersonations(blueprint: APIBlueprint) -> None:  # noqa: C901 - a list 
         record = present.impersonation(path.id)
         bearer = present.caller
         by = bearer.token.act.sub if bearer.token.act is not None else bearer.user_id
-        ended = present.parts.lifecycle.end(present.work, record, state=State.ENDED, by=by, reason=_side(bearer, record))
+        ended = present.parts.lifecycle.end(
+            present.work, record, state=State.ENDED, by=by, reason=_side(bearer, record)
+        )
         return _shown(present, ended or _again(present, record))
 
 

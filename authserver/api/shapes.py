@@ -7,6 +7,7 @@ from authserver.protocol.names import Mode
 from authserver.protocol.scopes import join_scope
 from authserver.storage import DbSession, impersonations, people
 from authserver.storage.impersonations import Record
+from authserver.storage.tables import Approval, Consent
 
 
 def instant(seconds: float | None) -> str | None:
@@ -44,18 +45,24 @@ def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
         ended_at=instant(record.ended_at),
         ended_by=record.ended_by,
         end_reason=record.end_reason,
-        approval=approval
-        and DecisionOut(
-            decision=approval.decision,
-            by=approval.approver_id,
-            at=moment(approval.decided_at),
-            withdrawn_at=instant(approval.withdrawn_at),
-        ),
-        consent=consent
-        and DecisionOut(
-            decision=consent.decision,
-            by=consent.subject_id,
-            at=moment(consent.given_at),
-            withdrawn_at=instant(consent.withdrawn_at),
-        ),
+        approval=None if approval is None else _approval(approval),
+        consent=None if consent is None else _consent(consent),
+    )
+
+
+def _approval(row: Approval) -> DecisionOut:
+    return DecisionOut(
+        decision=row.decision,
+        by=row.approver_id,
+        at=moment(row.decided_at),
+        withdrawn_at=instant(row.withdrawn_at),
+    )
+
+
+def _consent(row: Consent) -> DecisionOut:
+    return DecisionOut(
+        decision=row.decision,
+        by=row.subject_id,
+        at=moment(row.given_at),
+        withdrawn_at=instant(row.withdrawn_at),
     )

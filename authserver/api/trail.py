@@ -29,9 +29,7 @@ def add_trail(blueprint: APIBlueprint) -> None:
         shown = rows[: query.limit]
         personal = trail.personal_of(session, CHAIN, [row.seq for row in shown])
         asked = query.model_dump(exclude_none=True)
-        present.parts.trail.record(
-            present.work, TrailRead(reader=present.caller.user_id, how="api", query=asked)
-        )
+        present.parts.trail.record(present.work, TrailRead(reader=present.caller.user_id, how="api", query=asked))
         following = str(shown[-1].seq) if len(rows) > query.limit else None
         return {"items": [as_record(row, personal[row.seq]) for row in shown], "next_cursor": following}, 200
 

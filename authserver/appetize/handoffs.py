@@ -46,7 +46,7 @@ class Found:
 class Handoffs:
     """Creates handoffs and gives out each one's configuration, once."""
 
-    def __init__(  # noqa: PLR0913 - everything it rests on, injected
+    def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
         self,
         settings: Appetize,
         lifecycle: Lifecycle,
@@ -133,9 +133,7 @@ class Handoffs:
             if not handoffs.consume(work.session, handoff_id, now=self._clock.now()):
                 raise Gone("handoff.consumed")
             self._issuer.register(work, minted)
-            event = HandoffConfigured(
-                impersonation_id=record.id, handoff_id=handoff_id, by=by, jti=minted.jti
-            )
+            event = HandoffConfigured(impersonation_id=record.id, handoff_id=handoff_id, by=by, jti=minted.jti)
             self._trail.record(work, event)
             return session_configuration(app, minted.token, build)
         raise Busy("handoff.contended")

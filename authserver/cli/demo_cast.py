@@ -222,9 +222,7 @@ def _tokens(wired: Wired, work: Work, user: User) -> dict[str, str | None]:
     return {"access_token": minted[0].token, "id_token": minted[1].token}
 
 
-def _drafts(
-    wired: Wired, user: User, session_id: str, now: int, resource_scopes: Iterable[str]
-) -> tuple[Draft, Draft]:
+def _drafts(wired: Wired, user: User, session_id: str, now: int, resource_scopes: Iterable[str]) -> tuple[Draft, Draft]:
     authenticated = {"auth_time": now, "acr": _ACR, "amr": _AMR}
     access = Draft(
         way=BY,

@@ -2,5 +2,5 @@
 
 `policy*` decides, purely; `judge` gathers the facts; `lifecycle` moves an impersonation through `states`;
 `minting` says what its tokens hold.
-Rows are locked in one order everywhere, so that nothing deadlocks: people, sessions, clients, impersonations, the chain.
+Rows are locked in one order everywhere, so that nothing deadlocks: people, sessions, clients, impersonations, chain.
 """

@@ -32,9 +32,7 @@ class Decider:
 class Decisions:
     """Records decisions and moves the impersonation on. A `deny` of what is active withdraws, and so revokes."""
 
-    def __init__(  # noqa: PLR0913 - everything it rests on, injected
-        self, judge: Judge, lifecycle: Lifecycle, trail: Trail, clock: Clock, entropy: Entropy
-    ) -> None:
+    def __init__(self, judge: Judge, lifecycle: Lifecycle, trail: Trail, clock: Clock, entropy: Entropy) -> None:
         """Decide through `lifecycle`."""
         self._judge = judge
         self._lifecycle = lifecycle
@@ -117,7 +115,12 @@ class Decisions:
         """Take the same decision once more as said already, and a `deny` after an `approve` as a withdrawal."""
         if repeated and known.decision == choice and known.withdrawn_at is None:
             return held
-        if not repeated or known.decision != "approve" or known.withdrawn_at is not None or held.state not in OPEN_STATES:
+        if (
+            not repeated
+            or known.decision != "approve"
+            or known.withdrawn_at is not None
+            or held.state not in OPEN_STATES
+        ):
             raise Conflict("decision.made")
         known.withdrawn_at = self._clock.now()
         if isinstance(known, Approval):
@@ -159,9 +162,7 @@ class Decisions:
         client = clients.find(work.session, held.client_id)
         if session is None or client is None:
             raise AccessDenied("actor.unknown")
-        authentication = Authentication(
-            session.id, self._clock.now(), session.acr, session.address, session.expires_at
-        )
+        authentication = Authentication(session.id, self._clock.now(), session.acr, session.address, session.expires_at)
         actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
         return ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
 

@@ -4,8 +4,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from authserver.storage import DbSession
-
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
 from authserver.impersonation.policy_facts import Approval, Consent
@@ -14,7 +12,7 @@ from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentic
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.protocol.tokens import Authentication
 from authserver.settings import Impersonation as Limits
-from authserver.storage import clients, impersonations, people, resources
+from authserver.storage import DbSession, clients, impersonations, people, resources
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import User
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
@@ -148,13 +146,13 @@ def _refuse(decision: Decision) -> None:
     """Raise the refusal that a decision is; a yes, and what can still be met by others, passes."""
     match decision:
         case Deny(refusal="invalid_request", policies=policies):
-            raise InvalidRequest(f"policy:{','.join(policies)}", "The reason, its code or the ticket is not as required.")
+            raise InvalidRequest(
+                f"policy:{','.join(policies)}", "The reason, its code or the ticket is not as required."
+            )
         case Deny(policies=policies):
             raise AccessDenied("policy.denied", policies=policies)
         case NeedsStepUp(acr_values=acr_values, max_age=max_age):
-            raise InsufficientUserAuthentication(
-                "policy.step_up", extra={"acr_values": acr_values, "max_age": max_age}
-            )
+            raise InsufficientUserAuthentication("policy.step_up", extra={"acr_values": acr_values, "max_age": max_age})
         case _:
             pass
 

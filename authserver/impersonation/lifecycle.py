@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from authserver.storage import DbSession
-
 from authserver.audit.chain import Trail
 from authserver.audit.events import Event, ImpersonationActivated, ImpersonationEnded, ImpersonationRequested
 from authserver.clock import Clock
@@ -16,7 +14,7 @@ from authserver.impersonation.states import SOURCES
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied
 from authserver.settings import Impersonation as Limits
-from authserver.storage import impersonations
+from authserver.storage import DbSession, impersonations
 from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.impersonations import Record
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
@@ -28,7 +26,7 @@ SYSTEM = "system"
 class Lifecycle:
     """Starts, moves and ends impersonations. It reads and decides first; what it writes is decided again under lock."""
 
-    def __init__(  # noqa: PLR0913 - everything it rests on, injected
+    def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
         self, judge: Judge, limits: Limits, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy
     ) -> None:
         """Work by `judge` and within `limits`."""
@@ -127,9 +125,16 @@ class Lifecycle:
         state, pending_until = self._waiting(decision, now)
         if state is record.state:
             return record
-        values = _activation(record, now) if state is State.ACTIVE else {"pending_until": pending_until}
+        there = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         moved = impersonations.move(
-            work.session, record.id, sources=SOURCES[state], to=state, policies=list(decision.policies), **values
+            work.session,
+            record.id,
+            sources=SOURCES[state],
+            to=state,
+            policies=list(decision.policies),
+            activated_at=there.activated_at,
+            expires_at=there.expires_at,
+            pending_until=there.pending_until,
         )
         if moved is not None and state is State.ACTIVE:
             self._trail.record(work, _activated(moved))
@@ -149,8 +154,7 @@ class Lifecycle:
         record = existing
         if state is not existing.state:
             record = replace(existing, state=state, policies=verdict.decision.policies)
-            values = _activation(record, now) if state is State.ACTIVE else {"pending_until": pending_until}
-            record = replace(record, **values)
+            record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
     def _write(self, work: Work, plan: Plan) -> bool:
@@ -242,8 +246,8 @@ class Lifecycle:
         )
 
 
-def _activation(record: Record, now: int) -> dict[str, int | None]:
-    return {"activated_at": now, "expires_at": now + record.lifetime, "pending_until": None}
+def _activate(record: Record, now: int) -> Record:
+    return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
 
 
 def _activated(record: Record) -> Event:

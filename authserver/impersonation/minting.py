@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-
 from authserver.impersonation.asks import Plan
 from authserver.protocol.actors import Actor
 from authserver.protocol.names import Kind

@@ -8,15 +8,15 @@ from urllib.parse import unquote_plus
 from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from flask import Request
-from authserver.storage import DbSession
 
 from authserver.clock import Clock
 from authserver.oauth.form import Form
 from authserver.protocol.names import CLIENT_ASSERTION_JWT
 from authserver.protocol.refusals import InvalidClient, InvalidRequest
-from authserver.storage import clients
+from authserver.storage import DbSession, clients
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
+from authserver.tokens.client_keys import read_key_set
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 from authserver.web.refusals import Trace
 
@@ -88,9 +88,7 @@ class ClientAuthentication:
         """Use the assertion's `jti` up, durably, before anything else is done with it."""
         work.lock()
         jti_hash = self._hasher.hash(SecretKind.ASSERTION, jti)
-        fresh = clients.use_assertion(
-            work.session, client.client_id, jti_hash, expires_at=expires_at + _LEEWAY_SECONDS
-        )
+        fresh = clients.use_assertion(work.session, client.client_id, jti_hash, expires_at=expires_at + _LEEWAY_SECONDS)
         work.commit()
         if not fresh:
             raise InvalidClient("client.assertion_replayed")
@@ -98,8 +96,6 @@ class ClientAuthentication:
 
 class _Assertion(JWTBearerClientAssertion):
     """Authlib's check of the signature, with our own of the claims: theirs takes a list that merely contains us."""
-
-    CLIENT_AUTH_METHOD = "private_key_jwt"
 
     def __init__(self, session: DbSession, issuer: str, clock: Clock) -> None:
         super().__init__()
@@ -110,16 +106,14 @@ class _Assertion(JWTBearerClientAssertion):
 
     def authenticate(self, assertion: str) -> RegisteredClient:
         """Return the client that signed `assertion`, with its claims in `claims`."""
-        from joserfc.jwk import KeySet  # noqa: PLC0415 - only clients with keys of their own need it
-
         header, unverified = self.extract_assertion(assertion)
         client_id = unverified.get("sub")
         if not isinstance(client_id, str) or header.get("alg") not in ASSERTION_ALGS:
             raise InvalidClientError
         client = _enabled(self._session, client_id)
-        if client.auth_method != self.CLIENT_AUTH_METHOD or client.jwks is None:
+        if client.auth_method != "private_key_jwt" or client.jwks is None:
             raise InvalidClientError
-        self.claims = self.process_assertion_claims(assertion, KeySet.import_key_set(client.jwks))
+        self.claims = self.process_assertion_claims(assertion, read_key_set(client.jwks))
         return client
 
     def verify_claims(self, claims: dict[str, Any]) -> None:

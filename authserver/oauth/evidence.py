@@ -1,14 +1,12 @@
 """What counts as evidence, and from whom (design section 3 "Evidence")."""
 
-from authserver.storage import DbSession
-
 from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.access import IMPERSONATE, entitled
 from authserver.protocol.actors import Actor
 from authserver.protocol.names import TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, Kind
 from authserver.protocol.refusals import AccessDenied, InvalidEvidence
 from authserver.protocol.tokens import VerifiedToken
-from authserver.storage import people, resources
+from authserver.storage import DbSession, people, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.tokens.verifier import UntrustworthyTokenError, Verifier
 from authserver.web.refusals import Trace
@@ -65,7 +63,7 @@ class EvidenceRules:
         token_type: str | None,
         trace: Trace,
     ) -> Actor:
-        """Return the client that acts in way D: the one that asks, or one that an `actor_token` names; never a person."""
+        """Return the client that acts in way D: the one that asks, or the holder of `actor_token`; never a person."""
         if unverified_token is None:
             return Actor(client.client_id, self._issuer)
         token = self._verify(session, unverified_token, _KINDS.get(token_type or "", _EITHER))

@@ -33,5 +33,4 @@ def _respond(server: "Server", work: Work, trace: Trace) -> Response:
         raise UnsupportedGrantType("grant.unknown")
     token_request = TokenRequest(request, server.parts.settings.issuer + "/oauth/token", form, work, trace)
     token_request.registered_client = client
-    response: Response = server.create_token_response(token_request)
-    return response
+    return server.answer(token_request)

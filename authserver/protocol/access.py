@@ -42,7 +42,7 @@ class Credential(StrEnum):
     """A person's access token for the issuer, without `act`."""
     IMPERSONATION = "impersonation"
     """A token with `act`: it speaks for its own impersonation alone."""
-    CONFIG_SECRET = "config_secret"  # noqa: S105 - a name
+    CONFIG_SECRET = "config_secret"
 
 
 class Relation(StrEnum):

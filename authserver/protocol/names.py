@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
-GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name
+GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_CLIENT_CREDENTIALS = "client_credentials"
 
-TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
-TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
+TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 TYPE_JWT = "urn:ietf:params:oauth:token-type:jwt"
 TYPE_USER_ID = "urn:authserver:params:oauth:token-type:user-id"
 TYPE_IMPERSONATION = "urn:authserver:params:oauth:token-type:impersonation"

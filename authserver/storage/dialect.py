@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session as DbSession
 
@@ -18,6 +19,5 @@ def insert_for(session: DbSession, table: type[Base]) -> "sqlite.Insert | postgr
 
 def insert_ignoring(session: DbSession, table: type[Base], values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; tell whether it was inserted."""
-    columns = list(table.__table__.primary_key.columns)
-    statement = insert_for(session, table).values(dict(values)).on_conflict_do_nothing()
-    return session.execute(statement.returning(*columns)).one_or_none() is not None
+    statement = insert_for(session, table).values(dict(values)).on_conflict_do_nothing().returning(literal(1))
+    return session.execute(statement).one_or_none() is not None

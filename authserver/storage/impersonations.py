@@ -238,9 +238,7 @@ def add_consent(session: DbSession, row: Consent) -> None:
 def note_attempt(session: DbSession, actor_id: str, target_hash: str, *, now: int) -> None:
     """Note that an actor tried a target, real or not."""
     statement = insert_for(session, TargetAttempt).values(actor_id=actor_id, target_hash=target_hash, last_at=now)
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["actor_id", "target_hash"], set_={"last_at": now})
-    )
+    session.execute(statement.on_conflict_do_update(index_elements=["actor_id", "target_hash"], set_={"last_at": now}))
 
 
 def attempts(session: DbSession, actor_id: str, *, but: str, since: int) -> int:

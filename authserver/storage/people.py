@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session as DbSession
 
-from authserver.storage.tables import User
 from authserver.storage.tables import Session as SessionRow
+from authserver.storage.tables import User
 
 
 def find(session: DbSession, user_id: str, *, hold: bool = False) -> User | None:

@@ -36,8 +36,7 @@ def scopes_of(session: DbSession, uris: Iterable[str] | None = None) -> dict[str
 
 
 def _scope(row: ScopeRow) -> Scope:
-    access = "read" if row.access == "read" else "write"
-    return Scope(row.name, row.resource_uri, access, row.non_delegable)
+    return Scope(row.name, row.resource_uri, "read" if row.access == "read" else "write", row.non_delegable)
 
 
 def scopes_of_roles(session: DbSession, roles: Iterable[str]) -> frozenset[str]:

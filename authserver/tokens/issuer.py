@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from joserfc import jwt
-from authserver.storage import DbSession
 
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.protocol.actors import Actor
 from authserver.protocol.names import Kind
 from authserver.protocol.scopes import join_scope
-from authserver.storage import tokens
+from authserver.storage import DbSession, tokens
 from authserver.storage.database import Work
 from authserver.storage.tables import Token
 from authserver.tokens.keyring import Keyring
@@ -60,7 +59,7 @@ class Minted:
 class Issuer:
     """Signs tokens, then registers them: a token without its row is dead."""
 
-    def __init__(  # noqa: PLR0913 - everything it rests on, injected
+    def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
         self,
         issuer: str,
         access_token_alg: str,

@@ -9,10 +9,10 @@ from typing import Any, Literal, Self
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from authserver.storage import DbSession
 
 from authserver.clock import Clock
 from authserver.settings import Settings
+from authserver.storage import DbSession
 from authserver.storage import keys as rows
 from authserver.storage.database import Work
 from authserver.storage.keys import StoredKey
@@ -229,7 +229,8 @@ class Keyring:
         now = self.clock.now()
         key = rows.signer(rows.living(session, use, now=now, alg=alg), now)
         if key is None:
-            raise KeyringError(f"{alg}: no key signs; run: authserver keys rotate --alg {alg}")
+            option = "--audit" if use == "audit" else f"--alg {alg}"
+            raise KeyringError(f"{alg}: no key signs; run: authserver keys rotate {option}")
         return key
 
     def _missing(self, session: DbSession) -> list[tuple[Use, str]]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 class SecretKind(StrEnum):
     """What a stored hash is of; one kind's value is never another's (stores are separate by kind)."""
 
-    CLIENT_SECRET = "client-secret"  # noqa: S105 - a name
+    CLIENT_SECRET = "client-secret"
     HANDLE = "impersonation-handle"
     HANDOFF = "handoff-config-secret"
     TARGET = "target-attempt"

@@ -5,11 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from authserver.storage import DbSession
-
 from authserver.protocol.refusals import InvalidScope, InvalidTarget
 from authserver.protocol.scopes import Scope, parse_scope
-from authserver.storage import resources
+from authserver.storage import DbSession, resources
 from authserver.storage.clients import RegisteredClient
 
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[!$-;=?-\[\]_a-z~]+")

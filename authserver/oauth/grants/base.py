@@ -1,5 +1,6 @@
 """What every grant shares: Authlib's place in the token endpoint, and our own parts at hand."""
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
@@ -56,9 +57,9 @@ class Grant(BaseGrant, TokenEndpointMixin):
         if self.GRANT_TYPE not in self.registered_client.grant_types:
             raise UnauthorizedClient("grant.not_the_clients")
 
-    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+    def create_token_response(self) -> tuple[int, str, list[tuple[str, str]]]:
         """Respond as Authlib wants it."""
-        return 200, self.respond(), [("Content-Type", "application/json"), *NO_STORE.items()]
+        return 200, json.dumps(self.respond()), [("Content-Type", "application/json"), *NO_STORE.items()]
 
     def respond(self) -> dict[str, Any]:
         """Return the body of a successful response, or raise a Refusal."""
