@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlencode
 
 from flask.testing import FlaskClient
 from flask_openapi.openapi import OpenAPI
+from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
 from authserver import settings as settings_module
@@ -72,6 +74,21 @@ def _toml(tree: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `json` is empty where the body is no JSON object."""
+
+    status_code: int
+    headers: Headers
+    text: str
+    json: dict[str, Any]
+
+    @classmethod
+    def of(cls, response: TestResponse) -> Self:
+        body = response.get_json(silent=True)
+        return cls(response.status_code, response.headers, response.text, body if isinstance(body, dict) else {})
+
+
 @dataclass
 class World:
     """A server with the cast, and the calls that tests make again and again."""
@@ -107,13 +124,11 @@ class World:
 
     # --- OAuth
 
-    def post(self, path: str, form: Any = None, *, client: str | None = "backend", **more: Any) -> TestResponse:
+    def post(self, path: str, form: Any = None, *, client: str | None = "backend", **more: Any) -> Answer:
         """POST a form (a mapping, or pairs where something is repeated) as a client."""
         headers = {**(self.basic(client) if client else {}), **more.pop("headers", {})}
         pairs = list(form.items()) if isinstance(form, dict) else list(form or [])
-        from urllib.parse import urlencode
-
-        return self.http.post(
+        answer = self.http.post(
             path,
             data=urlencode([(name, value) for name, value in pairs if value is not None]),
             content_type="application/x-www-form-urlencoded",
@@ -121,11 +136,12 @@ class World:
             base_url=ISSUER,
             **more,
         )
+        return Answer.of(answer)
 
-    def exchange(self, *, client: str | None = "backend", **form: Any) -> TestResponse:
+    def exchange(self, *, client: str | None = "backend", **form: Any) -> Answer:
         return self.post("/oauth/token", {"grant_type": GRANT_TOKEN_EXCHANGE, **form}, client=client)
 
-    def way_a(self, actor: str = "agent", target: str = "customer", **form: Any) -> TestResponse:
+    def way_a(self, actor: str = "agent", target: str = "customer", **form: Any) -> Answer:
         """Exchange by the target's user id; `form` overrides, None leaves out."""
         client = form.pop("client", "backend")
         known = self.credentials["users"].get(target)
@@ -142,7 +158,7 @@ class World:
             },
         )
 
-    def way_b(self, actor: str = "agent", target: str = "customer", **form: Any) -> TestResponse:
+    def way_b(self, actor: str = "agent", target: str = "customer", **form: Any) -> Answer:
         """Exchange the agent's own token, with `requested_subject`."""
         client = form.pop("client", "backend")
         known = self.credentials["users"].get(target)
@@ -158,7 +174,7 @@ class World:
             },
         )
 
-    def way_c(self, handle: str, actor: str = "agent", **form: Any) -> TestResponse:
+    def way_c(self, handle: str, actor: str = "agent", **form: Any) -> Answer:
         """Exchange an impersonation's handle."""
         client = form.pop("client", "backend")
         return self.exchange(
@@ -172,7 +188,7 @@ class World:
             },
         )
 
-    def way_d(self, subject_token: str | None = None, **form: Any) -> TestResponse:
+    def way_d(self, subject_token: str | None = None, **form: Any) -> Answer:
         """Exchange a user's own token on their behalf."""
         client = form.pop("client", "backend")
         return self.exchange(
@@ -197,23 +213,21 @@ class World:
 
     # --- the API
 
-    def api(
-        self, method: str, path: str, who: str | None = None, *, token: str | None = None, **more: Any
-    ) -> TestResponse:
+    def api(self, method: str, path: str, who: str | None = None, *, token: str | None = None, **more: Any) -> Answer:
         """Call the API as one of the cast, or with a token."""
         bearer = token or (self.token(who) if who else None)
         headers = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **more.pop("headers", {})}
-        return self.http.open(path, method=method, headers=headers, base_url=ISSUER, **more)
+        return Answer.of(self.http.open(path, method=method, headers=headers, base_url=ISSUER, **more))
 
-    def start(self, who: str = "agent", target: str = "customer", **body: Any) -> TestResponse:
+    def start(self, who: str = "agent", target: str = "customer", **body: Any) -> Answer:
         """Start an impersonation through the API."""
         shown = {"subject": self.id(target), "resource": [API], **REASON, **body}
         return self.api("POST", "/api/v1/impersonations", who, json=shown)
 
-    def end(self, impersonation_id: str, who: str = "agent") -> TestResponse:
+    def end(self, impersonation_id: str, who: str = "agent") -> Answer:
         return self.api("POST", f"/api/v1/impersonations/{impersonation_id}/end", who)
 
-    def decide(self, impersonation_id: str, what: str, who: str, decision: str = "approve") -> TestResponse:
+    def decide(self, impersonation_id: str, what: str, who: str, decision: str = "approve") -> Answer:
         """Post to `approval` or `consent`."""
         return self.api("POST", f"/api/v1/impersonations/{impersonation_id}/{what}", who, json={"decision": decision})
 
@@ -250,7 +264,7 @@ def header(token: str) -> dict[str, Any]:
     return dict(json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4))))
 
 
-def error(answer: TestResponse) -> str:
+def error(answer: Answer) -> str:
     """Return the OAuth error of a refusal, after checking its form (RFC 6749 §5.2)."""
     body = answer.json
     assert answer.status_code >= 400, answer.text
