@@ -52,7 +52,7 @@ class HandClock:
 
 def settings_for(url: str, folder: Path, **sections: dict[str, Any]) -> Settings:
     """Return the demo's settings on this database and key folder, with changes by section."""
-    own = {
+    own: dict[str, dict[str, Any]] = {
         "server": {"issuer": ISSUER},
         "database": {"url": url, "pool_size": 12},
         "keys": {"folder": str(folder / "keys")},
