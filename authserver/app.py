@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, abort, request
 from flask_migrate import Migrate
 from flask_openapi.models.info import Info
 from flask_openapi.models.security_scheme import SecurityScheme
@@ -47,7 +47,7 @@ from authserver.tokens.keyring import Keyring
 from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
-from authserver.web.limits import Limits
+from authserver.web.limits import Limits, address_in
 from authserver.web.refusals import Evidence, http_error
 
 DEMO_MARK = "demo"
@@ -91,7 +91,7 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     wired, refusals = _wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
-    app.register_blueprint(_operations(metrics))
+    app.register_blueprint(_operations(metrics, settings))
     app.register_error_handler(HTTPException, http_error)
     _harden(app, settings)
     return app
@@ -193,7 +193,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_api(appetize)
 
 
-def _operations(metrics: telemetry.Metrics) -> Blueprint:
+def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     """Return liveness, readiness and metrics."""
     blueprint = Blueprint("ops", __name__)
 
@@ -211,6 +211,9 @@ def _operations(metrics: telemetry.Metrics) -> Blueprint:
 
     @blueprint.get("/metrics", endpoint="metrics")
     def metrics_() -> Response:
+        address = request.remote_addr or "invalid"
+        if not any(address_in(address, network) for network in settings.server.metrics_networks):
+            abort(404)
         return Response(telemetry.render(metrics), content_type=telemetry.CONTENT_TYPE)
 
     return blueprint

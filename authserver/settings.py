@@ -1,5 +1,6 @@
 """Frozen settings from TOML files and `AUTHSERVER_*`; an unknown key stops the start with its name."""
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -41,6 +42,16 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        msg = "must be a network such as 10.0.0.0/24 or ::1/128"
+        raise ValueError(msg) from error
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
@@ -55,8 +66,8 @@ class Server(_Section):
     """Where the server is, and how much it takes in."""
 
     issuer: Origin
-    allowed_origins: tuple[Origin, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    metrics_networks: tuple[Network, ...] = ()
     max_body_bytes: int = Field(ge=1024)
     max_token_bytes: int = Field(ge=1024)
 

@@ -36,8 +36,11 @@ _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the known credentials are written (mode 0600).  [default: DATA/credentials.json]",
 )
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
 @click.pass_obj
-def command(options: Options, host: str, port: int, data: Path, credentials: Path | None) -> None:
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+    options: Options, host: str, port: int, data: Path, credentials: Path | None, workers: int
+) -> None:
     """Run the demo until Ctrl-C."""
     _refuse_unless_loopback(host)
     data = data.resolve()
@@ -67,7 +70,7 @@ def command(options: Options, host: str, port: int, data: Path, credentials: Pat
 
         environ = {"AUTHSERVER_CONFIG": os.pathsep.join(str(path.resolve()) for path in paths)}
         environ["AUTHSERVER_LOG__LEVEL"] = "warning"
-        listener.run(reservation, environ=environ, on_ready=when_ready)
+        listener.run(reservation, workers=workers, environ=environ, on_ready=when_ready)
 
 
 def _refuse_unless_loopback(host: str) -> None:

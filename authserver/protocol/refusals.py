@@ -11,10 +11,12 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     """A request that is refused (RFC 6749 §5.2).
 
     `reason` is private: a dotted name for trail and log. `public` is fixed text, never input.
-    `extra` holds further members of the error response.
+    `extra` holds further members of the error response. One that only asks to wait is `pending`: it is no refusal to
+    the trail, where what it waits for stands already.
     """
 
     error = "invalid_request"
+    pending = False
     status = 400
     words = "The request is not valid."
 
@@ -102,6 +104,7 @@ class AuthorizationPending(Refusal):
     """`authorization_pending` (RFC 8628 §3.5)."""
 
     error = "authorization_pending"
+    pending = True
     words = "The decision is still awaited."
 
 
@@ -109,6 +112,7 @@ class SlowDown(Refusal):
     """`slow_down` (RFC 8628 §3.5)."""
 
     error = "slow_down"
+    pending = True
     words = "The request is polled too fast."
 
 
@@ -116,6 +120,7 @@ class ConsentRequired(Refusal):
     """`consent_required`: started, and the customer is asked."""
 
     error = "consent_required"
+    pending = True
     words = "The consent of the user is required."
 
 
@@ -123,6 +128,7 @@ class ApprovalRequired(Refusal):
     """`approval_required`: started, and a second person is asked."""
 
     error = "approval_required"
+    pending = True
     words = "The approval of another person is required."
 
 

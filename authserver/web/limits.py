@@ -32,9 +32,9 @@ class Limits:
         """Guard `app`, which is reached as `issuer`."""
         self._app = app
         self._issuer = issuer
-        self._host = urlsplit(issuer).netloc
+        self._hosts = _hosts(issuer)
         self._max_body_bytes = max_body_bytes
-        self._proxies = [ipaddress.ip_network(network) for network in trusted_proxies]
+        self._proxies = tuple(trusted_proxies)
         self._allowed_origins = allowed_origins
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -50,7 +50,7 @@ class Limits:
         path = str(environ.get("PATH_INFO", ""))
         if path in _PROBES:
             return None
-        if environ.get("HTTP_HOST") != self._host:
+        if str(environ.get("HTTP_HOST", "")).lower() not in self._hosts:
             return "400 Bad Request", "The Host header does not name this server."
         origin = environ.get("HTTP_ORIGIN")
         if (
@@ -92,7 +92,22 @@ class Limits:
         return address
 
     def _trusted(self, address: str) -> bool:
-        return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
+        return any(address_in(address, network) for network in self._proxies)
+
+
+def address_in(address: str, network: str) -> bool:
+    """Tell whether an address lies in a network; what is no address lies in none."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
+
+
+def _hosts(issuer: str) -> frozenset[str]:
+    """Return the Host headers that name the issuer: with and without the port that its scheme implies."""
+    parts = urlsplit(issuer)
+    host, implied = parts.netloc.lower(), {"https": ":443", "http": ":80"}[parts.scheme]
+    return frozenset({host, host.removesuffix(implied), host if parts.port else host + implied})
 
 
 def _plain_address(text: str) -> str:

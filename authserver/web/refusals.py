@@ -44,6 +44,8 @@ class Evidence:
     def refuse(self, work: Work, trace: Trace, refusal: Refusal) -> None:
         """Leave a refusal's evidence in the present unit of work."""
         self._metrics.oauth_refusals.labels(refusal.error, refusal.reason).inc()
+        if refusal.pending:
+            return
         if trace.client_id is None and trace.actor is None:
             self._strangers.count(trace.address, refusal.reason, trace.tried_client_id)
             return
