@@ -119,7 +119,7 @@ def make_postgres_world(
         folder = tmp_path / "world"
         if not urls:
             shutil.copytree(postgres_template.folder, folder)
-            template = postgres_template.url.rsplit("/", 1)[1].split("?")[0]
+            template = postgres_template.url.split("?")[0].rsplit("/", 1)[1]
             urls.append(postgres(template))
         settings = settings_for(urls[0], folder, **sections)
         clock = HandClock()

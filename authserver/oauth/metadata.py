@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 
 from flask import Response, json
 
-from authserver.oauth.client_auth import ASSERTION_ALGS, METHODS
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.parts import OAuthParts
 from authserver.storage import resources
 from authserver.storage.database import unit_of_work
+from authserver.tokens.client_keys import ASSERTION_ALGS
 from authserver.web.refusals import json_answer
-
-_ID_TOKEN_ALGS = ("RS256", "ES256", "PS256", "EdDSA")
 
 
 def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Response]:
@@ -20,6 +19,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
     def document() -> Response:
         with unit_of_work() as work:
             scopes = sorted(resources.scopes_of(work.session))
+            algs = sorted({str(key["alg"]) for key in parts.keyring.jwks(work.session)["keys"]})
         return json_answer(
             {
                 "issuer": issuer,
@@ -31,7 +31,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
                 "response_types_supported": [],
                 "subject_types_supported": ["public"],
                 "scopes_supported": scopes,
-                "id_token_signing_alg_values_supported": list(_ID_TOKEN_ALGS),
+                "id_token_signing_alg_values_supported": algs,
                 **{
                     f"{endpoint}_endpoint_{key}": list(values)
                     for endpoint in ("token", "introspection", "revocation")

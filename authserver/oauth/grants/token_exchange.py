@@ -16,10 +16,10 @@ from authserver.protocol.names import (
     PENDING_STATES,
     TYPE_ID_TOKEN,
     TYPE_USER_ID,
-    USER_ID_PREFIX,
     Mode,
     State,
     Way,
+    is_user_id,
 )
 from authserver.protocol.refusals import (
     AccessDenied,
@@ -100,8 +100,10 @@ class TokenExchangeGrant(Grant):
                 work.session, client, exchange.unverified_subject_token, exchange.subject_token_type, self.trace
             )
             _check_may_act(token, Actor(client.client_id, self.parts.settings.issuer))
-        self.trace.target = subject_id if subject_id.startswith(f"{USER_ID_PREFIX}_") else None
+        self.trace.target = subject_id if is_user_id(subject_id) else None
         target = targets.resolve(work.session, client, self.named_resources, self.form.get("scope"))
+        if exchange.requested_token_type != TYPE_ID_TOKEN:
+            self.parts.minting.subject_identifier(work.session, target.resources)
         return Ask(
             way=exchange.way,
             actor=actor,
