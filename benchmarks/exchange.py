@@ -15,9 +15,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,6 @@ def peer() -> Any:  # noqa: ANN401 - a WSGI application
 
         def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
             return (method, endpoint) == ("client_secret_basic", "token")
-
-        def check_redirect_uri(self, redirect_uri: str) -> bool:
-            return redirect_uri == ""
 
         def check_grant_type(self, grant_type: str) -> bool:
             return grant_type == ClientCredentialsGrant.GRANT_TYPE
@@ -104,9 +101,6 @@ def serve_peer() -> None:
             blocking_threads=listener.THREADS,
             log_enabled=False,
         ).serve(target_loader=lambda *_: peer(), wrap_loader=False)
-
-
-# --- the client
 
 
 class Connection:
@@ -181,41 +175,25 @@ class Measured:
 
 
 def measure(case: str, url: str, call: Call, threads: int, seconds: float) -> Measured:
-    """Call from so many threads for so long."""
-    latencies: list[float] = []
-    failures: list[BaseException] = []
-    barrier = threading.Barrier(threads + 1)
-    stop = threading.Event()
+    """Call from so many threads for so long; what one of them raises is raised here."""
+    connections = [Connection(url) for _ in range(threads)]
+    for connection in connections:
+        call(connection)  # warm
+    began = time.perf_counter()
 
-    def run() -> None:
-        connection = Connection(url)
-        try:
-            call(connection)  # warm: the connection, and the first statement of the server's thread
-            barrier.wait()
-            while not stop.is_set():
-                began = time.perf_counter()
-                call(connection)
-                latencies.append((time.perf_counter() - began) * 1000)
-        except (OSError, RuntimeError, http.client.HTTPException) as error:
-            failures.append(error)
-            barrier.abort()
-        finally:
-            connection.close()
+    def run(connection: Connection) -> list[float]:
+        latencies: list[float] = []
+        before = time.perf_counter()
+        while before < began + seconds:
+            call(connection)
+            after = time.perf_counter()
+            latencies.append((after - before) * 1000)
+            before = after
+        connection.close()
+        return latencies
 
-    runners = [threading.Thread(target=run) for _ in range(threads)]
-    for runner in runners:
-        runner.start()
-    try:
-        barrier.wait()
-        began = time.perf_counter()
-        stop.wait(seconds)
-    except threading.BrokenBarrierError:
-        began = time.perf_counter()
-    stop.set()
-    for runner in runners:
-        runner.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(threads) as pool:
+        latencies = list(itertools.chain(*pool.map(run, connections)))
     took = time.perf_counter() - began
     cuts = statistics.quantiles(latencies, n=100)
     return Measured(case, threads, len(latencies) / took, cuts[49], cuts[94])

@@ -1,10 +1,11 @@
 """The unit of work: read, then lock, write and commit once; a refusal commits, a crash rolls back; no lock is kept."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from tests.conftest import MakeWorld
 from tests.world import World, error
 
 SECONDS_TO_WAIT = 0.2
+Result = TypeVar("Result")
 
 
 class CrashError(Exception):
@@ -27,27 +29,31 @@ def world(make_world: MakeWorld) -> World:
     return make_world()
 
 
+def _elsewhere(world: World, call: Callable[[Work], Result]) -> Result:
+    """Do a unit of work in a thread of its own; one that waits for ever fails the test."""
+    found: list[Result] = []
+
+    def run() -> None:
+        with world.work() as work:
+            found.append(call(work))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(timeout=5)
+    assert not thread.is_alive(), "somebody kept the lock"
+    return found[0]
+
+
 def _mark(world: World, name: str) -> str | None:
-    """Read a mark in a thread and a transaction of its own."""
-
-    def read() -> str | None:
-        with world.work() as work:
-            return marks.get(work.session, name)
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(read).result()
+    return _elsewhere(world, lambda work: marks.get(work.session, name))
 
 
-def _put(world: World, name: str, value: str = "set") -> None:
-    """Write a mark in a thread and a transaction of its own."""
+def _put(world: World, name: str) -> None:
+    def put(work: Work) -> None:
+        work.lock()
+        marks.put(work.session, name, "set")
 
-    def write() -> None:
-        with world.work() as work:
-            work.lock()
-            marks.put(work.session, name, value)
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(write).result(timeout=5)
+    _elsewhere(world, put)
 
 
 def test_written_under_lock_is_kept_at_the_end(world: World) -> None:
@@ -64,15 +70,6 @@ def test_read_before_the_lock_is_read_anew_after_it(world: World) -> None:
         _put(world, "first")
         work.lock()
         assert marks.get(work.session, "first") == "set"
-
-
-def test_second_lock_of_one_work_is_the_same(world: World) -> None:
-    with world.work() as work:
-        work.lock()
-        marks.put(work.session, "first", "set")
-        work.lock()
-        assert marks.get(work.session, "first") == "set"
-    assert _mark(world, "first") == "set"
 
 
 def test_written_without_a_lock_is_not_kept(make_sqlite_world: MakeWorld) -> None:
@@ -118,9 +115,6 @@ def test_one_writer_at_a_time_on_sqlite(make_sqlite_world: MakeWorld) -> None:
             assert not wait([second], SECONDS_TO_WAIT).done
             assert _mark(world, "second") is None  # who only reads waits for nobody
         second.result(timeout=5)
-
-
-# --- the writer's lock is given back on every path
 
 
 def _crash(_work: Work) -> None:
@@ -246,9 +240,6 @@ def test_connections_that_run_out_fail_one_work_and_no_later_one(
             work.lock()
         other.close()
     assert world.way_a().status_code == 200
-
-
-# --- through HTTP: a refusal commits, a crash rolls back
 
 
 def test_refusal_at_the_token_endpoint_leaves_its_evidence(world: World) -> None:
