@@ -13,6 +13,17 @@ class SecretKind(StrEnum):
     HANDOFF = "handoff-config-secret"
     TARGET = "target-attempt"
     ASSERTION = "client-assertion-jti"
+    SESSION = "session-cookie"
+    LOGIN = "pending-login-cookie"
+    CODE = "authorization-code"
+    REFRESH = "refresh-token"
+    DEVICE_CODE = "device-code"
+    USER_CODE = "user-code"
+    SUPPORT_CODE = "support-code"
+    RECOVERY_CODE = "recovery-code"
+    THROTTLE = "throttle"
+    UPSTREAM_STATE = "upstream-state"
+    UPSTREAM_BROWSER = "upstream-browser"
 
 
 class SecretHasher:
