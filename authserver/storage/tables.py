@@ -405,7 +405,6 @@ class AuthorizationCode(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
     redirect_uri: Mapped[str] = mapped_column(Text)
-    redirect_uri_given: Mapped[bool]
     code_challenge: Mapped[str] = mapped_column(String(128))
     nonce: Mapped[str | None] = mapped_column(String(512))
     scopes: Mapped[list[str]]

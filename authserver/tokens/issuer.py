@@ -32,6 +32,7 @@ class Draft:
     scope: tuple[str, ...] = ()
     expires_at: int
     session_id: str | None = None
+    family_id: str | None = None
     act: Actor | None = None
     may_act: Mapping[str, str] | None = None
     impersonation_id: str | None = None
@@ -118,6 +119,7 @@ class Issuer:
                 user_id=draft.user_id,
                 session_id=draft.session_id,
                 impersonation_id=draft.impersonation_id,
+                family_id=draft.family_id,
                 issued_at=minted.issued_at,
                 expires_at=draft.expires_at,
             ),

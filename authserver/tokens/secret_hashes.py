@@ -24,6 +24,9 @@ class SecretKind(StrEnum):
     THROTTLE = "throttle"
     UPSTREAM_STATE = "upstream-state"
     UPSTREAM_BROWSER = "upstream-browser"
+    FOREIGN_SESSION = "foreign-session"
+    INTERACTION = "authorization-interaction"
+    CSRF = "csrf"
 
 
 class SecretHasher:

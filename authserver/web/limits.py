@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,8 +13,16 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-OwnOrigins = Callable[[str], Iterable[str]]
+OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
+
+
+class Anything:
+    """Contains everything."""
+
+    def __contains__(self, _item: object) -> bool:
+        """Say yes."""
+        return True
 
 
 class Limits:

@@ -121,7 +121,6 @@ def upgrade() -> None:
     sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('session_id', sa.String(length=64), nullable=False),
     sa.Column('redirect_uri', sa.Text(), nullable=False),
-    sa.Column('redirect_uri_given', sa.Boolean(), nullable=False),
     sa.Column('code_challenge', sa.String(length=128), nullable=False),
     sa.Column('nonce', sa.String(length=512), nullable=True),
     sa.Column('scopes', sa.JSON(), nullable=False),
