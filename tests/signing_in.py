@@ -117,7 +117,7 @@ def answer_of(answer: Answer, uri: str = CALLBACK) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
-def redeem(world: World, code: str, client: str | None = "backend", **changes: Any) -> Answer:
+def redeem(world: World, code: str, client: str | None = "backend", /, **changes: Any) -> Answer:
     """Exchange a code for tokens; a public client has no secret, and says its `client_id` instead."""
     form = {
         "grant_type": "authorization_code",

@@ -22,6 +22,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
     def document() -> Response:
         with unit_of_work() as work:
             scopes = sorted(resources.scopes_of(work.session))
+            published = {key["alg"] for key in parts.keyring.jwks(work.session)["keys"]}
         return json_answer(
             {
                 "issuer": issuer,
@@ -44,7 +45,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
                 "acr_values_supported": list(ACR_VALUES),
                 "subject_types_supported": ["public"],
                 "scopes_supported": scopes,
-                "id_token_signing_alg_values_supported": list(_ID_TOKEN_ALGS),
+                "id_token_signing_alg_values_supported": [alg for alg in _ID_TOKEN_ALGS if alg in published],
                 **{
                     f"{endpoint}_endpoint_{key}": list(values)
                     for endpoint, methods in _AUTH_METHODS.items()

@@ -93,7 +93,11 @@ def _must_sign_in(
         return True
     if wanted.max_age is not None and not again and not is_fresh(signed_in.auth_time, wanted.max_age, now):
         return True
-    return wanted.id_token_hint is not None and not _hint_fits(parts, work, wanted.id_token_hint, asked, signed_in)
+    if wanted.id_token_hint is None or _hint_fits(parts, work, wanted.id_token_hint, asked, signed_in):
+        return False
+    if again:
+        raise LoginRequired("hint.not_this_person")
+    return True
 
 
 def _hint_fits(parts: "OAuthParts", work: Work, hint: str, asked: Asked, signed_in: SignedIn) -> bool:

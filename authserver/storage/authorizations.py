@@ -66,9 +66,14 @@ def use_refresh_token(session: DbSession, token_hash: str, *, now: int) -> bool:
 
 
 def end_family(session: DbSession, family_id: str, *, now: int) -> None:
-    """Revoke every refresh token and every token that came of one authorization."""
+    """Revoke every refresh token and every token that came of one authorization.
+
+    Who uses a refresh token at this moment holds its row, and adds the next one, which a statement that waited for the
+    row does not see: so it is said again until none is left.
+    """
     refresh = update(RefreshToken).where(RefreshToken.family_id == family_id, RefreshToken.revoked_at.is_(None))
-    session.execute(refresh.values(revoked_at=now))
+    while session.scalars(refresh.values(revoked_at=now).returning(RefreshToken.token_hash)).all():
+        pass
     issued = update(Token).where(Token.family_id == family_id, Token.revoked_at.is_(None))
     session.execute(issued.values(revoked_at=now))
 

@@ -88,6 +88,27 @@ def restore(session: DbSession, uris: Iterable[str], names: Iterable[str], issue
     return Target(audience, tuple(catalogue[name] for name in names if name in catalogue))
 
 
+def narrow(whole: Target, named: Iterable[str], scope: str | None) -> Target:
+    """Return what a token request asks of what was granted (RFC 6749 §6, RFC 8707 §2.2); without words for it, all.
+
+    Raises InvalidTarget or InvalidScope for what goes beyond.
+    """
+    uris = tuple(dict.fromkeys(named)) or whole.resources
+    if set(uris) - set(whole.resources):
+        raise InvalidTarget("resource.not_granted")
+    asked = tuple(entry for entry in whole.asked if entry.resource in uris)
+    if scope is None:
+        return Target(uris, asked)
+    try:
+        names = parse_scope(scope)
+    except ValueError as error:
+        raise InvalidScope("scope.malformed") from error
+    granted = {entry.name: entry for entry in asked}
+    if not names or any(name not in granted for name in names):
+        raise InvalidScope("scope.not_granted")
+    return Target(uris, tuple(granted[name] for name in names))
+
+
 def is_absolute_uri(text: str) -> bool:
     """Tell whether `text` is an absolute URI without a fragment (RFC 8707 §2)."""
     if _URI.fullmatch(text) is None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 from typing import Any
 
 from authserver.oauth.grants.base import Grant
@@ -40,9 +41,11 @@ class AuthorizationCodeGrant(Grant):
             target=targets.restore(self.work.session, row.resources, row.scopes, self.parts.settings.issuer),
             nonce=row.nonce,
         )
-        minted = sign_tokens(self, authorized)
+        narrowed = targets.narrow(authorized.target, self.named_resources, None)
+        minted = sign_tokens(self, replace(authorized, target=narrowed))
         self.work.lock()
         if not authorizations.use_code(self.work.session, code_hash, now=self.parts.clock.now()):
+            authorizations.end_family(self.work.session, authorized.family_id, now=self.parts.clock.now())
             raise InvalidGrant("code.used_meanwhile")
         return hand_out(self, authorized, minted)
 

@@ -1,18 +1,16 @@
 """The refresh token grant (RFC 6749 §6): each use replaces the token, a reuse kills the family (RFC 9700 §4.14)."""
 
+from dataclasses import replace
 from typing import Any
 
 from authserver.oauth.grants.base import Grant
 from authserver.oauth.grants.person import Authorized, hand_out, sign_tokens
 from authserver.protocol.names import GRANT_REFRESH_TOKEN
-from authserver.protocol.refusals import InvalidGrant, InvalidScope, InvalidTarget
-from authserver.protocol.scopes import parse_scope
+from authserver.protocol.refusals import InvalidGrant
 from authserver.storage import authorizations
 from authserver.storage.tables import RefreshToken
 from authserver.tokens import targets
-from authserver.tokens.issuer import Minted
 from authserver.tokens.secret_hashes import SecretKind
-from authserver.tokens.targets import Target
 
 
 class RefreshTokenGrant(Grant):
@@ -22,7 +20,7 @@ class RefreshTokenGrant(Grant):
     PUBLIC = True
 
     def respond(self) -> dict[str, Any]:
-        """Find the token, narrow, sign, use it up, write."""
+        """Find the token, narrow, sign, use it up, write; the refresh token itself keeps all of it."""
         token_hash = self.parts.hasher.hash(SecretKind.REFRESH, self.form.require("refresh_token"))
         row = authorizations.find_refresh_token(self.work.session, token_hash)
         if row is None or row.client_id != self.registered_client.client_id:
@@ -37,22 +35,13 @@ class RefreshTokenGrant(Grant):
             session_id=row.session_id,
             target=whole,
         )
-        minted = self._sign(kept, self._narrowed(whole))
+        narrowed = targets.narrow(whole, self.named_resources, self.form.get("scope"))
+        minted = sign_tokens(self, replace(kept, target=narrowed))
         self.work.lock()
         if not authorizations.use_refresh_token(self.work.session, token_hash, now=self.parts.clock.now()):
             authorizations.end_family(self.work.session, kept.family_id, now=self.parts.clock.now())
             raise InvalidGrant("refresh.used_meanwhile")
         return hand_out(self, kept, minted)
-
-    def _sign(self, kept: Authorized, narrowed: Target) -> list[Minted]:
-        asked = Authorized(
-            way=kept.way,
-            family_id=kept.family_id,
-            user_id=kept.user_id,
-            session_id=kept.session_id,
-            target=narrowed,
-        )
-        return sign_tokens(self, asked)
 
     def _check(self, row: RefreshToken) -> None:
         now = self.parts.clock.now()
@@ -63,21 +52,3 @@ class RefreshTokenGrant(Grant):
             raise InvalidGrant("refresh.reused")
         if row.revoked_at is not None or now >= row.expires_at:
             raise InvalidGrant("refresh.expired_or_revoked")
-
-    def _narrowed(self, whole: Target) -> Target:
-        """Return what is asked of what was granted; the refresh token itself keeps all of it (RFC 6749 §6)."""
-        named, scope = self.named_resources, self.form.get("scope")
-        if set(named) - set(whole.resources):
-            raise InvalidTarget("resource.not_granted")
-        uris = tuple(dict.fromkeys(named)) or whole.resources
-        asked = tuple(entry for entry in whole.asked if entry.resource in uris)
-        if scope is None:
-            return Target(uris, asked)
-        try:
-            names = parse_scope(scope)
-        except ValueError as error:
-            raise InvalidScope("scope.malformed") from error
-        granted = {entry.name: entry for entry in asked}
-        if not names or any(name not in granted for name in names):
-            raise InvalidScope("scope.not_granted")
-        return Target(uris, tuple(granted[name] for name in names))
