@@ -135,7 +135,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
     wired: Wired = app.extensions["authserver"]
     with app.app_context():
         if not settings.demo:
-            _refuse_demo_data(wired)
+            refuse_demo_data(wired)
         prepare(wired)
     wired.jobs.start()
     atexit.register(wired.jobs.stop)
@@ -297,13 +297,17 @@ def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
 
 def _harden(app: OpenAPI, settings: Settings) -> None:
     """Put the limits before everything, and the same headers on every answer."""
+    fixed = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+    if settings.issuer.startswith("https"):
+        fixed["Strict-Transport-Security"] = "max-age=31536000"
 
     @app.after_request
     def headers(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if settings.issuer.startswith("https"):
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        for name, value in fixed.items():
+            response.headers.setdefault(name, value)
         return response
 
     def allowed_origins(path: str) -> Container[str]:
@@ -319,6 +323,7 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         max_body_bytes=settings.server.max_body_bytes,
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,
+        headers=fixed,
     )
 
 
@@ -347,10 +352,14 @@ def _token_issued(minted: Minted) -> TokenIssued:
     )
 
 
-def _refuse_demo_data(wired: Wired) -> None:
+def refuse_demo_data(wired: Wired) -> None:
+    """Raise SettingsError for a database that is marked as the demo's, or that has a key made in demo mode."""
     with unit_of_work() as work:
-        if marks.get(work.session, DEMO_MARK) is not None or wired.keyring.has_demo_key(work.session):
+        if marks.get(work.session, DEMO_MARK) is not None:
             msg = "database.url: this database was made by the demo, and its keys and people are not for real use"
+            raise SettingsError(msg)
+        if wired.keyring.has_demo_key(work.session):
+            msg = "database.url: this database has a signing key that was made in demo mode; see: authserver doctor"
             raise SettingsError(msg)
 
 

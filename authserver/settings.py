@@ -4,18 +4,27 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from authserver.settings_federation import Federation
 
 _PACKAGED = Path(__file__).with_name("_config")
 _PREFIX = "AUTHSERVER_"
 _CONFIG_VARIABLE = "AUTHSERVER_CONFIG"
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
 
 class SettingsError(ValueError):
@@ -28,9 +37,9 @@ def config_folder() -> Path:
 
 
 def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query or parts.fragment:
-        msg = "must be an origin such as https://login.example.com, without a path"
+    match = _ORIGIN.fullmatch(value)
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
+        msg = "must be an origin such as https://login.example.com, in lower case, without a path"
         raise ValueError(msg)
     return value
 
@@ -53,6 +62,14 @@ def _network(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        msg = "must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        raise ValueError(msg)
+    return value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Network = Annotated[str, AfterValidator(_network)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -60,8 +77,30 @@ Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 SigningAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
 
 
+class _Variable(str):
+    """What an environment variable holds: the text itself, or TOML where a setting takes no text."""
+
+    __slots__ = ()
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _of_variable(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        if not isinstance(value, _Variable):
+            return handler(value)
+        try:
+            return handler(str(value))
+        except ValidationError:
+            try:
+                toml = tomllib.loads(f"value = {value}")["value"]
+            except tomllib.TOMLDecodeError:
+                pass
+            else:
+                return handler(toml)
+            raise
 
 
 class Server(_Section):
@@ -77,7 +116,7 @@ class Server(_Section):
 class Database(_Section):
     """Which database, and how many connections a process may hold."""
 
-    url: str
+    url: DatabaseUrl
     pool_size: int = Field(ge=1)
 
 
@@ -136,7 +175,7 @@ class Impersonation(_Section):
 class Policy(_Section):
     """Where the Cedar policies and their schema are; empty for the shipped ones."""
 
-    folder: Path
+    folder: Annotated[Path, BeforeValidator(lambda folder: folder or config_folder() / "policy")]
 
 
 class Exchange(_Section):
@@ -205,18 +244,43 @@ def load(paths: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) ->
     """Merge the defaults, `paths` (or those in AUTHSERVER_CONFIG) and `AUTHSERVER_*`, in this order.
 
     A variable names a key by its path: `AUTHSERVER_SERVER__ISSUER` is `server.issuer`; its value is
-    read as TOML where it is TOML and as a string otherwise. Raises SettingsError.
+    taken as it stands where the setting takes text, and read as TOML otherwise. Raises SettingsError.
     """
     named = list(paths) or [Path(path) for path in environ.get(_CONFIG_VARIABLE, "").split(os.pathsep) if path]
-    tree: dict[str, Any] = {}
-    for path in [config_folder() / "default.toml", *named]:
-        _merge(tree, _read(path))
+    tree = merged(read(path) for path in (config_folder() / "default.toml", *named))
     for name, value in environ.items():
         if name.startswith(_PREFIX) and name != _CONFIG_VARIABLE:
-            _plant(tree, name.removeprefix(_PREFIX).lower().split("__"), _value(value), name)
-    if not tree["policy"]["folder"]:
-        tree["policy"]["folder"] = config_folder() / "policy"
+            _plant(tree, name.removeprefix(_PREFIX).lower().split("__"), _Variable(value), name)
     return build(tree)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says, unchecked. Raises SettingsError for one that cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror})"
+        raise SettingsError(msg) from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        msg = f"{path}: not TOML: {error}"
+        raise SettingsError(msg) from error
+
+
+def merged(trees: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what several trees say together, a later one winning."""
+    into: dict[str, Any] = {}
+    for tree in trees:
+        _merge(into, tree)
+    return into
+
+
+def _merge(into: dict[str, Any], tree: Mapping[str, Any]) -> None:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            below = into.get(key)
+            into[key] = merged([below if isinstance(below, dict) else {}, value])
+        else:
+            into[key] = value
 
 
 def build(tree: Mapping[str, Any]) -> Settings:
@@ -234,25 +298,6 @@ def _sentence(item: Mapping[str, Any]) -> str:
     return f"{key}: {item['msg']}"
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror})"
-        raise SettingsError(msg) from error
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: not TOML: {error}"
-        raise SettingsError(msg) from error
-
-
-def _merge(into: dict[str, Any], tree: Mapping[str, Any]) -> None:
-    for key, value in tree.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
 def _plant(tree: dict[str, Any], keys: Sequence[str], value: object, name: str) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
@@ -260,10 +305,3 @@ def _plant(tree: dict[str, Any], keys: Sequence[str], value: object, name: str) 
             msg = f"{name}: {key} is a value, not a section"
             raise SettingsError(msg)
     tree[keys[-1]] = value
-
-
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import InternalServerError
 
 from authserver.api.parts import ApiParts
-from authserver.protocol.refusals import Forbidden, NotFound, Refusal
+from authserver.protocol.access import Credential, has_line
+from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
 from authserver.storage import impersonations
 from authserver.storage.database import Work, new_work
 from authserver.storage.impersonations import Record
 from authserver.web.bearer import Bearer
-from authserver.web.refusals import Trace, new_trace, problem
+from authserver.web.refusals import NO_STORE, Trace, http_error, new_trace, problem
 
 
 @dataclass(slots=True)
@@ -31,10 +33,11 @@ class Call:
 
     def impersonation(self, impersonation_id: str) -> Record:
         """Return an impersonation that the caller may call this endpoint for: not one's own is as unknown."""
-        record = impersonations.find(self.work.session, impersonation_id)
+        record, bearer = impersonations.find(self.work.session, impersonation_id), self.caller
+        if record is None and bearer.token.act is not None:
+            raise Forbidden("access.table")
         if record is None:
             raise NotFound("impersonation.unknown")
-        bearer = self.caller
         self.trace.impersonation_id = record.id
         relations = bearer.relations(record)
         try:
@@ -52,21 +55,19 @@ def call() -> Call:
     return found
 
 
-def govern(blueprint: Blueprint, parts: ApiParts, *, open_endpoints: frozenset[str] = frozenset()) -> None:
+def govern(blueprint: Blueprint, parts: ApiParts) -> None:
     """Authenticate before anything is parsed, record refusals, and commit once, after the handler.
 
-    `open_endpoints` take no bearer token, or another credential as well.
+    Where the table of access wants no credential none is looked at, and where it takes a secret a token may be absent.
     """
 
     @blueprint.before_request
     def begin() -> Response | None:
         present = Call(parts, new_work(), new_trace())
         g.authserver_call = present
-        header = request.headers.get("Authorization")
-        if present.trace.endpoint in open_endpoints and header is None:
-            return None
         try:
-            present.bearer = parts.bearer.authenticate(present.work.session, header, present.trace)
+            _authenticate(present)
+            _check_form()
         except Refusal as refusal:
             return refuse(refusal)
         return None
@@ -77,13 +78,42 @@ def govern(blueprint: Blueprint, parts: ApiParts, *, open_endpoints: frozenset[s
         parts.refusals.refuse(present.work, present.trace, refusal)
         return problem(refusal)
 
+    @blueprint.errorhandler(InternalServerError)
+    def crash(error: InternalServerError) -> Response:
+        g.pop("authserver_call").work.rollback()
+        return http_error(error)
+
     @blueprint.after_request
     def commit(response: Response) -> Response:
         if "authserver_call" in g:
             call().work.commit()
+        for name, value in NO_STORE.items():
+            response.headers.setdefault(name, value)
         return response
 
     @blueprint.teardown_request
     def forget(_error: BaseException | None) -> None:
         if "authserver_call" in g:
             call().work.rollback()
+
+
+def _authenticate(present: Call) -> None:
+    """Verify the caller; a kind of credential that the endpoint does not know goes no further."""
+    header, trace = request.headers.get("Authorization"), present.trace
+    if has_line(trace.endpoint, Credential.NONE) or (
+        header is None and has_line(trace.endpoint, Credential.CONFIG_SECRET)
+    ):
+        return
+    present.bearer = present.parts.bearer.authenticate(present.work.session, header, trace)
+    if not has_line(trace.endpoint, present.bearer.caller.credential):
+        raise Forbidden("access.table")
+
+
+def _check_form() -> None:
+    """Refuse what schemas cannot see: a repeated parameter, and JSON that is nested too deeply to be parsed."""
+    if any(len(values) > 1 for _, values in request.args.lists()):
+        raise InvalidRequest("query.repeated")
+    try:
+        request.get_json(silent=True)  # Flask keeps it for the handler
+    except RecursionError as error:
+        raise InvalidRequest("body.nested") from error

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
-from authserver.api.schemas import ConfigBody, HandoffBody, HandoffOut, IdPath, SessionConfigurationOut
+from authserver.api.schemas import ConfigBody, HandoffBody, HandoffOut, IdPath, SessionConfigurationOut, problems
 from authserver.appetize.handoffs import Found
 from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.access import Caller, Credential, may_call
@@ -20,7 +20,7 @@ Answer = tuple[dict[str, Any], int]
 def add_handoffs(blueprint: APIBlueprint) -> None:
     """Add the operations."""
 
-    @blueprint.post("/handoffs", responses={201: HandoffOut})
+    @blueprint.post("/handoffs", responses={201: HandoffOut, **problems(404, 409)})
     def create_handoff(body: HandoffBody) -> Answer:
         """Hand an impersonation of one's own to an app."""
         present = call()
@@ -36,10 +36,16 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
         )
         return shown.model_dump(mode="json"), 201
 
-    @blueprint.post("/handoffs/<string:id>/config", responses={200: SessionConfigurationOut})
+    @blueprint.post(
+        "/handoffs/<string:id>/config",
+        responses={200: SessionConfigurationOut, **problems(404, 409, 410, 503)},
+        security=[{}],
+    )
     def handoff_config(path: IdPath, body: ConfigBody) -> Answer:
         """Give out the session configuration: to the actor, or to who holds the secret at an allow-listed Origin."""
         present = call()
+        if present.bearer is None and body.config_secret is None:
+            raise InvalidToken("token.missing")
         found = present.parts.handoffs.find(present.work, path.id)
         present.trace.impersonation_id = found.record.id
         actor, by = _actor(present, found, body.config_secret)
@@ -47,6 +53,18 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
             present.work, found, actor, by=by, client_address=present.trace.address
         )
         return configuration, 200
+
+    @blueprint.after_request
+    def share(response: Response) -> Response:
+        """Let the pages of allow-listed origins read the configuration's answers, and ask first (Fetch, CORS)."""
+        origin, apps = request.headers.get("Origin"), call().parts.settings.appetize.apps.values()
+        if request.endpoint == f"{blueprint.name}.handoff_config":
+            response.headers["Vary"] = "Origin"
+            if origin is not None and any(origin in app.allowed_origins for app in apps):
+                response.headers["Access-Control-Allow-Origin"] = origin
+                response.headers["Access-Control-Allow-Methods"] = "POST"
+                response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        return response
 
 
 def _actor(present: Call, found: Found, secret: str | None) -> tuple[ActingPerson, str]:
@@ -56,9 +74,7 @@ def _actor(present: Call, found: Found, secret: str | None) -> tuple[ActingPerso
         if authentication is None:
             raise InvalidToken("token.not_a_person")
         return ActingPerson(user_id=present.bearer.user_id, authentication=authentication), "actor"
-    if secret is None:
-        raise InvalidToken("token.missing")
-    if not present.parts.handoffs.secret_fits(found, secret):
+    if secret is None or not present.parts.handoffs.secret_fits(found, secret):
         raise NotFound("handoff.secret")
     if not may_call(present.trace.endpoint, Caller(Credential.CONFIG_SECRET)):
         raise Forbidden("access.table")

@@ -15,10 +15,11 @@ from authserver.api.schemas import (
     ImpersonationsQuery,
     StartBody,
     StartedOut,
+    problems,
 )
 from authserver.impersonation.asks import ActingPerson, Ask, Started
 from authserver.impersonation.decisions import Decider
-from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, USER_ID_PREFIX, State, Way
+from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, State, Way, is_user_id
 from authserver.protocol.refusals import Busy, Conflict, InvalidRequest, InvalidToken
 from authserver.storage import clients, impersonations
 from authserver.storage.clients import RegisteredClient
@@ -33,7 +34,7 @@ Answer = tuple[dict[str, Any], int]
 def add_impersonations(blueprint: APIBlueprint) -> None:
     """Add the operations."""
 
-    @blueprint.post("/impersonations", responses={201: StartedOut})
+    @blueprint.post("/impersonations", responses={201: StartedOut, **problems(503)})
     def start_impersonation(body: StartBody) -> Answer:
         """Ask to act as a customer; the exchanging client gets its token with the handle (way C)."""
         present = call()
@@ -49,13 +50,13 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         present.caller.demand(present.trace.endpoint)
         return _page(present, query), 200
 
-    @blueprint.get("/impersonations/<string:id>", responses={200: ImpersonationOut})
+    @blueprint.get("/impersonations/<string:id>", responses={200: ImpersonationOut, **problems(404)})
     def read_impersonation(path: IdPath) -> Answer:
         """Read one impersonation."""
         present = call()
         return _shown(present, present.impersonation(path.id))
 
-    @blueprint.post("/impersonations/<string:id>/approval", responses={200: ImpersonationOut})
+    @blueprint.post("/impersonations/<string:id>/approval", responses={200: ImpersonationOut, **problems(404, 409)})
     def decide_approval(path: IdPath, body: DecisionBody) -> Answer:
         """Approve or deny as a second person; a `deny` of what is active withdraws the approval, and revokes."""
         present = call()
@@ -63,7 +64,7 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         decided = present.parts.decisions.approve(present.work, record, _decider(present.caller), body.decision)
         return _shown(present, decided)
 
-    @blueprint.post("/impersonations/<string:id>/consent", responses={200: ImpersonationOut})
+    @blueprint.post("/impersonations/<string:id>/consent", responses={200: ImpersonationOut, **problems(404, 409)})
     def decide_consent(path: IdPath, body: DecisionBody) -> Answer:
         """Consent or refuse as the customer; a `deny` of what is active withdraws the consent, and revokes."""
         present = call()
@@ -71,7 +72,7 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         decided = present.parts.decisions.consent(present.work, record, _decider(present.caller), body.decision)
         return _shown(present, decided)
 
-    @blueprint.post("/impersonations/<string:id>/end", responses={200: ImpersonationOut})
+    @blueprint.post("/impersonations/<string:id>/end", responses={200: ImpersonationOut, **problems(404)})
     def end_impersonation(path: IdPath) -> Answer:
         """End an impersonation; every token of it is dead at once. Ending it twice is ending it once."""
         present = call()
@@ -90,7 +91,7 @@ def _ask(present: Call, body: StartBody) -> Ask:
         raise InvalidToken("token.not_a_person")
     client = _exchanging_client(present, body.client_id or bearer.token.client_id)
     present.trace.way = "api"
-    present.trace.target = body.subject if body.subject.startswith(f"{USER_ID_PREFIX}_") else None
+    present.trace.target = body.subject if is_user_id(body.subject) else None
     target = targets.resolve(session, client, body.resource, body.scope or None)
     limit = present.parts.settings.impersonation.expires_in
     return Ask(

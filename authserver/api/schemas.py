@@ -1,8 +1,9 @@
 """The API's shapes, in and out. Instants are RFC 3339 in UTC; durations are seconds."""
 
-from typing import Annotated, Literal
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from authserver.protocol.names import Mode, State
 
@@ -28,6 +29,12 @@ class Problem(_Out):
     status: int
     detail: str
     error: str | None = None
+
+
+def problems(*statuses: int) -> Any:  # noqa: ANN401 - flask-openapi's own union of shapes
+    """Document refusals by their status; each is a Problem."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 class IdPath(_In):
@@ -59,7 +66,7 @@ class DecisionBody(_In):
 class PageQuery(_In):
     """A page of a listing: `cursor` is `next_cursor` of the page before."""
 
-    cursor: Annotated[str, StringConstraints(max_length=128)] | None = None
+    cursor: Short | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
 
@@ -154,6 +161,12 @@ class ConfigBody(_In):
     """The secret of a handoff, for pages that embed Appetize themselves."""
 
     config_secret: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing(cls, body: object) -> object:
+        """Take no body as an empty one: the actor's token is all that is needed."""
+        return {} if body is None else body
 
 
 class EventOut(_Out):

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "db": "Create and migrate the database.",
         "keys": "List, rotate and revoke signing keys.",
         "clients": "Register and manage OAuth clients.",
+        "resources": "Register resource servers and their scopes.",
         "users": "Manage the users that this server knows.",
         "policy": "Check the policy and explain its decisions.",
         "audit": "Verify and export the audit trail.",

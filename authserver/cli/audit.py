@@ -5,62 +5,29 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from authserver import settings
-from authserver.app import create_app
 from authserver.audit import export as exports
 from authserver.audit import heads as signed_heads
 from authserver.audit import proof
-from authserver.audit.chain import CHAIN, Trail
+from authserver.audit.chain import CHAIN
 from authserver.audit.events import TrailRead
-from authserver.audit.heads import HeadSigner, HeadVerifier
+from authserver.audit.heads import HeadVerifier
 from authserver.cli import Options
-from authserver.clock import Clock
+from authserver.cli.wiring import opened, working
 from authserver.storage import trail as rows
-from authserver.storage.database import Work, unit_of_work
+from authserver.storage.database import unit_of_work
 from authserver.tokens import keyring
-from authserver.tokens.key_files import KeyFileError, read_public
+from authserver.tokens.key_files import read_public
 
 _READER = "cli"
 _FORMATS = {"jsonl": exports.as_json_lines, "csv": exports.as_csv}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What the commands need of the wired server."""
-
-    trail: Trail
-    clock: Clock
-    keyring: keyring.Keyring
-    anchor: Path
-
-    def signer(self, work: Work) -> HeadSigner:
-        """Return the signer of heads."""
-        return self.keyring.head_signer(work.session)
-
-
-@contextmanager
-def _parts(options: Options) -> Iterator[_Parts]:
-    """Wire the server, and enter its application context; a missing key or file ends the command with its reason."""
-    loaded = settings.load(options.config)
-    app = create_app(loaded)
-    server = app.extensions["authserver"]
-    try:
-        with app.app_context():
-            yield _Parts(server.trail, server.clock, server.keyring, loaded.audit.anchor_file)
-    except (keyring.KeyringError, KeyFileError) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
 
 
 def _verifier(keys: Mapping[str, Mapping[str, Any]]) -> HeadVerifier:
@@ -80,9 +47,9 @@ def command() -> None:
 @click.pass_obj
 def verify(options: Options, anchor: Path | None, public_keys: Path | None) -> None:
     """Verify every event, signed head and anchor line; exit 1 and name what is wrong."""
-    with _parts(options) as parts, unit_of_work() as work, ExitStack() as stack:
+    with working(options) as (server, work), ExitStack() as stack:
         keys = _pinned(public_keys) if public_keys else rows.audit_keys(work.session)
-        file = anchor or parts.anchor
+        file = anchor or server.settings.audit.anchor_file
         lines: Iterable[str] = ()
         if file.exists():
             lines = stack.enter_context(file.open(encoding="utf-8", errors="replace"))
@@ -113,7 +80,7 @@ def _pinned(file: Path) -> dict[str, dict[str, Any]]:
 @click.pass_obj
 def keys(options: Options) -> None:
     """Print the public audit keys as a JWKS, for `verify --public-keys`; keep it away from this machine."""
-    with _parts(options), unit_of_work() as work:
+    with working(options) as (_, work):
         found = rows.audit_keys(work.session)
     click.echo(json.dumps({"keys": [jwk | {"kid": kid} for kid, jwk in sorted(found.items())]}, indent=2))
 
@@ -122,10 +89,11 @@ def keys(options: Options) -> None:
 @click.pass_obj
 def heads(options: Options) -> None:
     """Sign now where the trail stands, in the database and in the configured anchor file."""
-    with _parts(options) as parts, unit_of_work() as work:
-        signed = signed_heads.sign_head(work, parts.clock, parts.signer(work), parts.anchor)
+    with working(options) as (server, work):
+        anchor = server.settings.audit.anchor_file
+        signed = signed_heads.sign_head(work, server.clock, server.keyring.head_signer(work.session), anchor)
         if signed:
-            click.echo(f"Event {signed.seq} was signed with key {signed.kid}, and written to {parts.anchor}.")
+            click.echo(f"Event {signed.seq} was signed with key {signed.kid}, and written to {anchor}.")
         else:
             click.echo("Nothing to sign: the last event is signed already.")
 
@@ -139,10 +107,10 @@ def heads(options: Options) -> None:
 def export(options: Options, form: str, output: Path | None, name: str | None, impersonation_id: str | None) -> None:
     """Export events, with personal values where they still exist; that it was done is an event too."""
     selection = rows.Selection(name=name, impersonation_id=impersonation_id)
-    with _parts(options) as parts:
+    with opened(options) as server:
         with unit_of_work() as work:
             asked = {field: value for field, value in asdict(selection).items() if value is not None}
-            parts.trail.record(work, TrailRead(reader=_READER, how="export", query={"format": form, **asked}))
+            server.trail.record(work, TrailRead(reader=_READER, how="export", query={"format": form, **asked}))
         with unit_of_work() as work, _opened(output) as target:
             target.writelines(_FORMATS[form](work.session, selection))
 

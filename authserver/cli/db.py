@@ -11,19 +11,23 @@ from flask_migrate import check as compare
 
 from authserver import settings
 from authserver.cli import Options
+from authserver.cli.wiring import in_plain_words
 from authserver.settings import Database
 from authserver.storage.database import MIGRATIONS, db, install
 
 
 def migrate(database: Database) -> None:
     """Bring a database to the newest schema; one that is there already is left as it is."""
-    app = _application(database)
+    app = application(database)
     with app.app_context():
-        upgrade()
-        db.engine.dispose()
+        try:
+            upgrade()
+        finally:
+            db.engine.dispose()
 
 
-def _application(database: Database) -> Flask:
+def application(database: Database) -> Flask:
+    """Return an application that has nothing but its database."""
     app = Flask("authserver")
     install(app, database)
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
@@ -39,7 +43,8 @@ def command() -> None:
 @click.pass_obj
 def upgrade_(options: Options) -> None:
     """Create the tables, or bring them to the newest schema. Safe to repeat."""
-    migrate(settings.load(options.config).database)
+    with in_plain_words():
+        migrate(settings.load(options.config).database)
     click.echo("the database is up to date")
 
 
@@ -48,7 +53,7 @@ def check() -> None:
     """Check, on a scratch database, that the migrations make what the models say; exit 1 where they do not."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(url=f"sqlite:///{Path(folder) / 'check.sqlite3'}", pool_size=1)
-        app = _application(database)
+        app = application(database)
         with app.app_context():
             upgrade()
             try:

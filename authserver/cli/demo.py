@@ -1,10 +1,14 @@
 """`authserver demo`: everything on this machine, with seeded people, and a first exchange told as a story."""
 
+import fcntl
 import ipaddress
 import json
 import os
 import socket
 import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from authserver.app import Wired, create_app
 from authserver.cli import Options, demo_cast, listener
 from authserver.cli.db import migrate
 from authserver.cli.narration import narrate
+from authserver.cli.wiring import in_plain_words
+from authserver.settings import Settings
 from authserver.storage.database import db
 
 _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
@@ -44,13 +50,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Run the demo until Ctrl-C."""
     _refuse_unless_loopback(host)
     data = data.resolve()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = (credentials or data / "credentials.json").resolve()
-    file.unlink(missing_ok=True)
-    with listener.reserve(host, port) as reservation:
-        own = _write_settings(data, reservation.url)
-        paths = (settings_module.config_folder() / "demo.toml", *options.config, own)
-        settings = settings_module.load(paths)
+    with in_plain_words(), listener.reserve(host, port) as reservation, _held(data):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        own = _own_settings(data, reservation.url)
+        settings_file = _write_settings(data, options.config, own)
+        settings = settings_module.load([settings_file])
+        _refuse_overridden(settings, own)
         telemetry.configure("warning")
         migrate(settings.database)
         app = create_app(settings)
@@ -64,13 +71,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
         def when_ready() -> None:
             write_credentials(file, first)
-            narrate(first, file, own)
+            narrate(first, file, settings_file)
             while not threading.Event().wait(_REFRESH_SECONDS):
                 with app.app_context():
                     write_credentials(file, demo_cast.credentials(wired, secrets, passwords))
 
-        environ = {"AUTHSERVER_CONFIG": os.pathsep.join(str(path.resolve()) for path in paths)}
-        environ["AUTHSERVER_LOG__LEVEL"] = "warning"
+        environ = {"AUTHSERVER_CONFIG": str(settings_file), "AUTHSERVER_LOG__LEVEL": "warning"}
         listener.run(reservation, workers=workers, environ=environ, on_ready=when_ready)
 
 
@@ -78,31 +84,66 @@ def _refuse_unless_loopback(host: str) -> None:
     """Refuse a host that others could reach: its credentials are known."""
     try:
         addresses = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
-    except OSError as error:
-        msg = f"{host}: {error.strerror}"
-        raise click.ClickException(msg) from None
+    except (OSError, UnicodeError):
+        raise click.ClickException(f"{host}: unknown host") from None
     if not all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses):
         msg = f"{host} is not a loopback address; the demo's credentials are known, so it serves this machine only"
         raise click.ClickException(msg)
 
 
-def _write_settings(data: Path, url: str) -> Path:
-    """Write the demo's own settings, with which the other commands can be used on its data."""
-    file = data / "settings.toml"
-    lines = (
-        "# Written by `authserver demo` at each start.",
-        "demo = true",
-        "[server]",
-        f"issuer = {json.dumps(url)}",
-        "[database]",
-        f"url = {json.dumps('sqlite:///' + str(data / 'authserver.sqlite3'))}",
-        "[keys]",
-        f"folder = {json.dumps(str(data / 'keys'))}",
-        "[audit]",
-        f"anchor_file = {json.dumps(str(data / 'audit-heads.jsonl'))}",
+@contextmanager
+def _held(data: Path) -> Iterator[None]:
+    """Keep the folder to one demo: a second one would make new secrets under the first."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"{data}: another demo runs on this folder; name another by --data") from None
+        yield
+
+
+def _own_settings(data: Path, url: str) -> dict[str, Any]:
+    """Return what no file and no variable may change: where this demo is, and what it keeps."""
+    return {
+        "demo": True,
+        "server": {"issuer": url},
+        "database": {"url": f"sqlite:///{data / 'authserver.sqlite3'}"},
+        "keys": {"folder": str(data / "keys")},
+        "audit": {"anchor_file": str(data / "audit-heads.jsonl")},
+    }
+
+
+def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any]) -> Path:
+    """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
+    tree = settings_module.merged(
+        [*(settings_module.read(path) for path in (settings_module.config_folder() / "demo.toml", *more)), own]
     )
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    file = data / "settings.toml"
+    file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file
+
+
+def _toml(tree: Mapping[str, Any], *path: str) -> Iterator[str]:
+    """Write a tree as TOML; texts, numbers and lists are written in JSON as in TOML."""
+    if path:
+        yield f"[{'.'.join(json.dumps(key) for key in path)}]"
+    for key, value in tree.items():
+        if not isinstance(value, dict):
+            yield f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}"
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _toml(value, *path, key)
+
+
+def _refuse_overridden(settings: Settings, own: Mapping[str, Any]) -> None:
+    """Refuse variables that would send the demo's people and keys into another database than its own."""
+    for section, values in own.items():
+        for key, value in values.items() if isinstance(values, dict) else [("", values)]:
+            name = f"{section}.{key}".rstrip(".")
+            if str(attrgetter(name)(settings)) != str(value):
+                variable = f"AUTHSERVER_{name.upper().replace('.', '__')}"
+                raise click.ClickException(f"{variable} is set, and the demo keeps its own {name}; unset it")
 
 
 def write_credentials(file: Path, content: dict[str, Any]) -> None:

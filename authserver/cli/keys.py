@@ -1,34 +1,22 @@
 """`authserver keys`: list, rotate and revoke the keys that sign."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from authserver import settings
-from authserver.app import create_app
+from authserver.app import Wired
 from authserver.audit.events import KeyChanged
 from authserver.cli import Options
-from authserver.storage.database import Work, unit_of_work
+from authserver.cli.wiring import working
+from authserver.storage.database import Work
 from authserver.storage.keys import StoredKey
 from authserver.tokens.key_files import KeyFileError
-from authserver.tokens.keyring import AUDIT_ALG, KeyringError, KeyStatus, Revocation, Rotation
+from authserver.tokens.keyring import AUDIT_ALG, KeyStatus, Revocation, Rotation
 
 _ALGS = ("ES256", "RS256", "PS256", "EdDSA")
-
-
-@contextmanager
-def _opened(options: Options) -> Iterator[tuple[Any, Work]]:
-    """Give the wired server and one unit of work; a refusal ends the command with its reason and changes nothing."""
-    app = create_app(settings.load(options.config))
-    try:
-        with app.app_context(), unit_of_work() as work:
-            yield app.extensions["authserver"], work
-    except (KeyringError, KeyFileError) as error:
-        raise click.ClickException(str(error)) from None
 
 
 @click.group(name="keys")
@@ -40,7 +28,7 @@ def command() -> None:
 @click.pass_obj
 def list_(options: Options) -> None:
     """List every key that there ever was, and when it signs and retires; exit 1 where one cannot be used."""
-    with _opened(options) as (server, work):
+    with working(options) as (server, work):
         found: list[KeyStatus] = server.keyring.status(work.session)
     click.echo(_line("KID", "USE", "ALG", "STATE", "SIGNS FROM", "RETIRES"))
     for status in found:
@@ -61,7 +49,7 @@ def rotate(options: Options, alg: str | None, *, audit: bool) -> None:
     """Publish a new key that takes over once validators have had time to fetch it."""
     if audit and alg:
         raise click.UsageError("--alg and --audit exclude each other: the audit key has one algorithm")
-    with _opened(options) as (server, work):
+    with working(options) as (server, work):
         keys = server.settings.keys
         rotation: Rotation = (
             server.keyring.rotate(work, AUDIT_ALG, 0, use="audit")
@@ -88,7 +76,7 @@ def rotate(options: Options, alg: str | None, *, audit: bool) -> None:
 @click.pass_obj
 def revoke(options: Options, kid: str) -> None:
     """Withdraw a key at once; every token that it signed is dead."""
-    with _opened(options) as (server, work):
+    with working(options) as (server, work):
         revocation: Revocation = server.keyring.revoke(work, kid)
         key, successor = revocation.key, revocation.successor
         _record(server, work, key, "revoked", {"successor": successor.kid if successor else None})
@@ -107,7 +95,7 @@ def revoke(options: Options, kid: str) -> None:
         raise click.ClickException(f"the key is revoked, but {error}") from None
 
 
-def _record(server: Any, work: Work, key: StoredKey, action: str, details: Mapping[str, Any]) -> None:  # noqa: ANN401
+def _record(server: Wired, work: Work, key: StoredKey, action: str, details: Mapping[str, Any]) -> None:
     event = KeyChanged(kid=key.kid, use=key.use, alg=key.alg, action=action, by="cli", details=details)
     server.trail.record(work, event)
 

@@ -16,11 +16,27 @@ _SHOWN = ("iss", "sub", "act", "aud", "client_id", "scope", "impersonation", "ex
 
 
 def narrate(credentials: dict[str, Any], file: Path, settings: Path) -> None:
-    """Exchange, look, end, look again, and show what the trail has of it."""
+    """Exchange, look, end, look again, and show what the trail has of it; what was changed since may forbid it."""
+    _say(f"\nauthserver answers at {credentials['issuer']}; the credentials are in {file}\n")
+    try:
+        _tell(credentials)
+    except requests.HTTPError as error:
+        _say(f"   {error.response.text.strip()}")
+        _say("   This was refused, for something was changed since the cast was made; the demo goes on.")
+    except requests.RequestException:
+        _say("   The story is cut short: the server does not answer, or is being stopped.")
+        return
+    _say(f"\nProve the trail:   authserver --config {settings} audit verify")
+    _say("Serving until Ctrl-C.")
+
+
+def _tell(credentials: dict[str, Any]) -> None:
     issuer, users = credentials["issuer"], credentials["users"]
     backend = tuple(credentials["clients"]["backend"].values())
     agent, customer = users["agent"], users["customer"]
-    _say(f"\nauthserver answers at {issuer}; the credentials are in {file}\n")
+    if agent["access_token"] is None:
+        _say("Avery, the agent of the first exchange, is disabled; the demo goes on without it.")
+        return
     _say("1. Avery, a support agent, is signed in. The backend holds this access token:")
     _show(_claims(agent["access_token"]), _SHOWN)
     _say("2. The backend exchanges it for a token of Casey, who has given a standing consent (RFC 8693, way A):")
@@ -49,25 +65,24 @@ def narrate(credentials: dict[str, Any], file: Path, settings: Path) -> None:
     _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active", *_SHOWN))
     _say("4. Avery ends the impersonation:")
     bearer = {"Authorization": f"Bearer {agent['access_token']}"}
-    ended = requests.post(
-        f"{issuer}/api/v1/impersonations/{impersonation_id}/end", headers=bearer, timeout=_TIMEOUT
-    ).json()
-    _show(ended, ("id", "state", "ended_by", "end_reason", "ended_at"))
+    ended = requests.post(f"{issuer}/api/v1/impersonations/{impersonation_id}/end", headers=bearer, timeout=_TIMEOUT)
+    ended.raise_for_status()
+    _show(ended.json(), ("id", "state", "ended_by", "end_reason", "ended_at"))
     _say("5. The bank's API asks again:")
     _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active",))
     _say("6. An auditor reads what it left in the trail:")
     _show_trail(credentials, impersonation_id)
-    _say(f"\nProve the trail:   authserver --config {settings} audit verify")
-    _say("Serving until Ctrl-C.")
 
 
 def _show_trail(credentials: dict[str, Any], impersonation_id: str) -> None:
+    if credentials["users"]["auditor"]["access_token"] is None:
+        return
     auditor = {"Authorization": f"Bearer {credentials['users']['auditor']['access_token']}"}
     query = {"impersonation_id": impersonation_id}
-    events = requests.get(
-        f"{credentials['issuer']}/api/v1/audit/events", headers=auditor, params=query, timeout=_TIMEOUT
-    ).json()
-    for event in reversed(events["items"]):
+    url = f"{credentials['issuer']}/api/v1/audit/events"
+    events = requests.get(url, headers=auditor, params=query, timeout=_TIMEOUT)
+    events.raise_for_status()
+    for event in reversed(events.json()["items"]):
         _say(f"   {event['seq']:>5}  {event['at']}  {event['name']}")
 
 

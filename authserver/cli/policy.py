@@ -1,5 +1,6 @@
 """`authserver policy`: look at the policy before the server does."""
 
+import ipaddress
 import sys
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from authserver import settings
 from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.protocol.names import Mode
 
 if TYPE_CHECKING:
     from authserver.cli import Options
@@ -32,3 +34,50 @@ def check(options: "Options") -> None:
     for rule in policy.rules:
         kind = rule.outcome or rule.effect
         click.echo(f"  {rule.id:<{width}}  {kind:<14}  {rule.comment or rule.why}")
+
+
+@command.command()
+@click.option("--actor", required=True, help="Who would act: a user name or an id.")
+@click.option("--subject", required=True, help="For whom: a user name or an id.")
+@click.option("--client", help="Through which client; by default the only one that may exchange.")
+@click.option("--resource", "resources", multiple=True, help="For which resource server; by default the client's own.")
+@click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.READ_ONLY), show_default=True)
+@click.option("--reason", help="The reason in words; without the option a good one is supposed.")
+@click.option("--reason-code", default="", help="One of the configured codes.")
+@click.option("--ticket", help="The ticket; without the option a valid one is supposed.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Where the exchange comes from.")
+@click.pass_obj
+def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
+    options: "Options",
+    actor: str,
+    subject: str,
+    client: str | None,
+    resources: tuple[str, ...],
+    mode: str,
+    reason: str | None,
+    reason_code: str,
+    ticket: str | None,
+    address: str,
+) -> None:
+    """Say what would be decided now, and which policies decide it; nothing is written and no attempt counts."""
+    from authserver.cli.explanation import Question, explained
+    from authserver.cli.wiring import working
+
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise click.BadParameter(f"{address} is no IP address", param_hint="--address") from None
+    question = Question(
+        actor=actor,
+        subject=subject,
+        client=client,
+        resources=resources,
+        mode=mode,
+        reason=reason,
+        reason_code=reason_code,
+        ticket=ticket,
+        address=address,
+    )
+    with working(options) as (server, work):
+        lines = explained(server, work, question)
+    click.echo("\n".join(lines))

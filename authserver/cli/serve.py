@@ -5,7 +5,10 @@ import os
 import click
 
 from authserver import settings, telemetry
+from authserver.app import refuse_demo_data
 from authserver.cli import Options, listener
+from authserver.cli.wiring import in_plain_words, opened
+from authserver.settings import SettingsError
 
 
 @click.command()
@@ -15,7 +18,12 @@ from authserver.cli import Options, listener
 @click.pass_obj
 def command(options: Options, host: str, port: int, workers: int) -> None:
     """Run the server until Ctrl-C or SIGTERM."""
-    loaded = settings.load(options.config, os.environ)  # wrong settings stop the start here, in one line
+    with in_plain_words():  # what stops a start stops it here, in one line and before anything listens
+        loaded = settings.load(options.config)
+        if loaded.demo:
+            raise SettingsError("demo: must be false for authserver serve; the demo is run by authserver demo")
+        with opened(options) as server:
+            refuse_demo_data(server)
     environ = {"AUTHSERVER_CONFIG": os.pathsep.join(str(path.resolve()) for path in options.config)}
     with listener.reserve(host, port) as reservation:
         telemetry.configure(loaded.log.level)

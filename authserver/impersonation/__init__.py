@@ -2,5 +2,7 @@
 
 `policy*` decides, purely; `judge` gathers the facts; `lifecycle` moves an impersonation through `states`;
 `minting` says what its tokens hold.
-Rows are locked in one order everywhere, so that nothing deadlocks: people, sessions, clients, impersonations, chain.
+Rows are locked in one order everywhere, so that nothing deadlocks: people, sessions, clients, standing consents,
+impersonations, chain; several of one kind by their ids. Locks leave keys alone (`FOR NO KEY UPDATE`), for an insert
+that refers to a row locks its key whenever it comes.
 """

@@ -45,7 +45,6 @@ class Verdict:
     decision: Decision
     scopes: tuple[str, ...]
     consent_id: str | None
-    distinct_customers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,10 +90,10 @@ class Decisions:
         """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open."""
         work.lock()
         session = work.session
-        people.find(session, record.actor_id, hold=True)
-        people.find(session, record.subject_id, hold=True)
+        people.hold(session, record.actor_id, record.subject_id)
         people.find_session(session, record.actor_session_id, hold=True)
         clients.find(session, record.client_id, hold=True)
+        impersonations.standing_consent(session, record.subject_id, now=self._clock.now(), hold=True)
         held = impersonations.find(session, record.id, hold=True)
         if held is None:
             raise Conflict("impersonation.gone")
@@ -139,7 +139,7 @@ class Decisions:
         if choice == "deny":
             return self._end(work, held, decider, State.DENIED, f"{kind}_denied")
         try:
-            verdict = self._judge.judge(work.session, self._ask(work, held), held, now=self._clock.now())
+            verdict = self._judge.judge(work.session, self._ask(work, held), held, now=self._clock.now(), hold=True)
         except Refusal as refusal:
             return self._end(work, held, decider, State.DENIED, refusal.reason)
         moved = self._lifecycle.advance(work, held, verdict.decision)

@@ -10,9 +10,9 @@ from authserver.impersonation.policy_facts import Approval, Consent
 from authserver.protocol.names import Mode
 from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
 from authserver.protocol.scopes import Ceiling, cut
-from authserver.protocol.tokens import Authentication
 from authserver.settings import Impersonation as Limits
 from authserver.storage import DbSession, clients, impersonations, people, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import User
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
@@ -34,9 +34,11 @@ class Judge:
 
     def judge(self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool = False) -> Verdict:
         """Return yes or what is lacking; raise the refusal for no. `hold` locks what is decided on until the commit."""
+        if hold:
+            people.hold(session, ask.actor.user_id, ask.subject_id)
         facts = self._facts_before_target(session, ask, existing, now=now, hold=hold)
         _refuse(self.policy.decide(facts))
-        target = people.find(session, ask.subject_id, hold=hold)
+        target = people.find(session, ask.subject_id)
         if target is None:
             raise AccessDenied("target.unknown")
         consent, consent_id = self._consent(session, ask, existing, now=now, hold=hold)
@@ -48,18 +50,29 @@ class Judge:
         _refuse(decision)
         if not scopes:
             raise InvalidScope("scope.nothing_left")
-        return Verdict(
-            decision=decision, scopes=scopes, consent_id=consent_id, distinct_customers=facts.distinct_customers
-        )
+        return Verdict(decision=decision, scopes=scopes, consent_id=consent_id)
+
+    def suppose(self, session: DbSession, ask: Ask, actor: User, target: User, *, now: int) -> Facts:
+        """Return the facts that a start would be decided on, whether or not there is a session behind it."""
+        facts = self._facts(session, ask, actor, ask.client, None, now=now)
+        consent, _ = self._consent(session, ask, None, now=now, hold=False)
+        scopes = frozenset(self._scopes(session, ask, target))
+        return replace(facts, target=person(target), scopes=scopes, consent=consent)
 
     def _facts_before_target(
         self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool
     ) -> Facts:
-        actor = people.find(session, ask.actor.user_id, hold=hold)
-        authentication = _authentication(session, ask, now=now, hold=hold)
+        actor = people.find(session, ask.actor.user_id)
+        _check_session(session, ask, now=now, hold=hold)
         client = clients.find(session, ask.client.client_id, hold=hold)
         if client is None or actor is None:
             raise AccessDenied("actor.unknown")
+        return self._facts(session, ask, actor, client, existing, now=now)
+
+    def _facts(  # noqa: PLR0913 - everything that is asked about
+        self, session: DbSession, ask: Ask, actor: User, client: RegisteredClient, existing: Record | None, *, now: int
+    ) -> Facts:
+        authentication = ask.actor.authentication
         tried = impersonations.attempts(
             session,
             actor.id,
@@ -134,12 +147,10 @@ def person(row: User) -> Person:
     )
 
 
-def _authentication(session: DbSession, ask: Ask, *, now: int, hold: bool) -> Authentication:
-    authentication = ask.actor.authentication
-    row = people.find_session(session, authentication.session_id, hold=hold)
+def _check_session(session: DbSession, ask: Ask, *, now: int, hold: bool) -> None:
+    row = people.find_session(session, ask.actor.authentication.session_id, hold=hold)
     if row is None or row.ended_at is not None or now >= row.expires_at:
         raise AccessDenied("session.ended")
-    return authentication
 
 
 def _refuse(decision: Decision) -> None:

@@ -110,6 +110,7 @@ class Lifecycle:
         """End every open impersonation of a person, a client or some sessions, or simply every one; count them."""
         work.lock()
         found = impersonations.open_of(work.session, person=person, client_id=client_id, sessions=sessions)
+        found.sort(key=lambda record: record.id)  # one order, or two such calls block each other
         ends = [self.end(work, record, state=State.ENDED, by=by, reason=reason) for record in found]
         return sum(1 for ended in ends if ended is not None)
 

@@ -76,16 +76,21 @@ class Minting:
         )
 
     def profile(self, session: DbSession, uris: Sequence[str], user: User) -> tuple[str, dict[str, Any]]:
-        """Return `sub` and the further claims that these resources' profiles want of a user.
+        """Return `sub` and the further claims that these resources' profiles want of a user."""
+        identifier = self.subject_identifier(session, uris)
+        found = resource_servers.find(session, uris).values()
+        names = {name for resource in found for name in resource.extra_claims}
+        return str(getattr(user, identifier)), {name: getattr(user, name) for name in sorted(names)}
 
-        Resources that want different identifiers cannot share one token: `invalid_target`.
+    def subject_identifier(self, session: DbSession, uris: Sequence[str]) -> str:
+        """Return the identifier that becomes `sub` in one token for these resources.
+
+        Resources that want different ones cannot share a token: `invalid_target`.
         """
-        found = list(resource_servers.find(session, uris).values())
-        identifiers = {resource.subject_identifier for resource in found}
+        identifiers = {resource.subject_identifier for resource in resource_servers.find(session, uris).values()}
         if len(identifiers) != 1:
             raise InvalidTarget("resource.profiles_differ")
-        names = {name for resource in found for name in resource.extra_claims}
-        return str(getattr(user, identifiers.pop())), {name: getattr(user, name) for name in sorted(names)}
+        return identifiers.pop()
 
 
 def _claim(record: Record) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _subject(session: DbSession, record: Record) -> User:
 
 
 def _expiry(plan: Plan, expires_in: int | None, limit: int) -> int:
-    """Return the earliest of policy, what was asked, the impersonation's clock and the sessions of its actor."""
+    """Return the earliest of policy, what was asked, the impersonation's clock and the session of its actor."""
     record, actor = plan.record, plan.ask.actor.authentication
     clock = plan.now + record.lifetime if record.expires_at is None else record.expires_at
     return min(plan.now + min(limit, expires_in or limit), clock, actor.expires_at)

@@ -93,8 +93,11 @@ class Loop:
     def _expire(self, now: int) -> None:
         with unit_of_work() as work:
             overdue = impersonations.overdue(work.session, now=now, limit=_BATCH)
-            for record in overdue:
-                self._parts.lifecycle.expire(work, record)
+            for impersonation_id in sorted(record.id for record in overdue):  # one order, or two loops block each other
+                work.lock()
+                held = impersonations.find(work.session, impersonation_id, hold=True)
+                if held is not None and held.overdue(now):
+                    self._parts.lifecycle.expire(work, held)
 
     def _record_strangers(self, *, everything: bool) -> None:
         strangers = self._parts.strangers

@@ -19,7 +19,7 @@ from authserver.protocol.refusals import InvalidRequest
 _TOKEN_TYPES = frozenset({TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT})
 _MAX_TICKET_CHARS = 128
 _MAX_ID_CHARS = 255
-_MAX_DIGITS = 9
+_MAX_DIGITS = 18
 _NO_IMPERSONATION = frozenset({Way.ON_BEHALF_OF, Way.TRUSTED_ISSUER})
 _OF_IMPERSONATION = ("mode", "override")
 

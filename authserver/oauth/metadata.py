@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from flask import Response, json
 
 from authserver.accounts.authentication import ACR_VALUES
-from authserver.oauth.client_auth import ASSERTION_ALGS, METHODS, PUBLIC
+from authserver.oauth.client_auth import METHODS, PUBLIC
 from authserver.oauth.parts import OAuthParts
 from authserver.storage import resources
 from authserver.storage.database import unit_of_work
+from authserver.tokens.client_keys import ASSERTION_ALGS
 from authserver.web.refusals import json_answer
 
 _AUTH_METHODS = {"token": (*METHODS, PUBLIC), "introspection": METHODS, "revocation": (*METHODS, PUBLIC)}

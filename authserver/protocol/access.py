@@ -117,6 +117,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.add_passkey", Credential.BROWSER),
     Rule("pages.remove_passkey", Credential.BROWSER),
     Rule("pages.interaction", Credential.NONE),
+    Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
     Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),
     Rule("api.list_impersonations", _P, IMPERSONATIONS_READ),
@@ -140,6 +141,11 @@ TABLE: tuple[Rule, ...] = (
     Rule("ops.readyz", Credential.NONE),
     Rule("ops.metrics", Credential.NONE),
 )
+
+
+def has_line(endpoint: str, credential: Credential) -> bool:
+    """Tell whether anybody at all may call `endpoint` by this kind of credential."""
+    return any(rule.endpoint == endpoint and rule.credential is credential for rule in TABLE)
 
 
 def may_call(endpoint: str, caller: Caller, relations: Iterable[Relation] = ()) -> bool:

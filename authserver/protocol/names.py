@@ -1,5 +1,6 @@
 """Registered and private names used on the wire (RFC 8693 §3, design section 3)."""
 
+import re
 from enum import StrEnum
 
 GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -17,6 +18,12 @@ CLIENT_ASSERTION_JWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 USER_ID_PREFIX = "usr"
 """Every user id begins so, and no client id may: the two never collide in `sub` or `act.sub`."""
+_USER_ID = re.compile(rf"{USER_ID_PREFIX}_[0-9A-Za-z_-]{{1,60}}")
+
+
+def is_user_id(text: str) -> bool:
+    """Tell whether `text` has the form of our user ids; anything else that is sent as one stays out of the trail."""
+    return _USER_ID.fullmatch(text) is not None
 
 
 class Way(StrEnum):

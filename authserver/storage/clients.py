@@ -101,6 +101,13 @@ def secret_lives(session: DbSession, client_id: str, secret_hash: str, *, now: i
     )
 
 
+def has_secret(session: DbSession, client_id: str, *, now: int) -> bool:
+    """Tell whether any secret of a client lives."""
+    living = ClientSecret.revoked_at.is_(None) & (ClientSecret.expires_at.is_(None) | (ClientSecret.expires_at > now))
+    query = select(ClientSecret.secret_hash).where(ClientSecret.client_id == client_id, living).limit(1)
+    return session.scalar(query) is not None
+
+
 def expire_secrets(session: DbSession, client_id: str, *, at: int, but: str) -> None:
     """Let every live secret but one run out at `at`."""
     session.execute(

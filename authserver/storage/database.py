@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy import exc as sqlalchemy_exc
 from sqlalchemy.orm import Session as DbSession
 
@@ -23,11 +23,13 @@ _sqlite_writer = threading.Lock()
 
 UniqueViolation = sqlalchemy_exc.IntegrityError
 """Raised by a verb whose constraint another writer met first."""
+StorageError = sqlalchemy_exc.SQLAlchemyError
+"""Raised for a database that cannot be reached or used."""
 
 
 def install(app: Flask, settings: Database) -> None:
     """Bind `app` to its database."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.url
+    app.config["SQLALCHEMY_DATABASE_URI"] = _absolute(settings.url)
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     if ":memory:" not in settings.url:
         options |= {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": 10}
@@ -38,6 +40,14 @@ def install(app: Flask, settings: Database) -> None:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _tune_sqlite(db.engine)
+
+
+def _absolute(text: str) -> URL | str:
+    """Take a relative file from where the server is started: the extension would put it beside the package."""
+    url = make_url(text)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or url.query:
+        return text
+    return url.set(database=str(Path(url.database).resolve()))
 
 
 def _tune_sqlite(engine: Engine) -> None:

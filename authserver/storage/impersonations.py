@@ -71,7 +71,7 @@ def find(session: DbSession, impersonation_id: str, *, hold: bool = False) -> Re
     """Return an impersonation; `hold` keeps others from changing it until the commit."""
     query = select(Impersonation).where(Impersonation.id == impersonation_id)
     query = query.execution_options(populate_existing=True)
-    return _one(session.scalars(query.with_for_update() if hold else query).one_or_none())
+    return _one(session.scalars(query.with_for_update(key_share=True) if hold else query).one_or_none())
 
 
 def open_of_digest(session: DbSession, digest: str) -> Record | None:
@@ -120,7 +120,7 @@ def page(
 
 
 def overdue(session: DbSession, *, now: int, limit: int) -> list[Record]:
-    """Return those whose clock has run out while they are still open."""
+    """Return those whose clock has run out while they are still open, in the order in which they are locked."""
     query = (
         select(Impersonation)
         .where(
@@ -129,6 +129,7 @@ def overdue(session: DbSession, *, now: int, limit: int) -> list[Record]:
                 (Impersonation.state == State.ACTIVE) & (Impersonation.expires_at <= now),
             )
         )
+        .order_by(Impersonation.id)
         .limit(limit)
     )
     return [_record(row) for row in session.scalars(query).all()]
@@ -141,8 +142,11 @@ def open_of(
     client_id: str | None = None,
     sessions: Sequence[str] | None = None,
 ) -> list[Record]:
-    """Return the open ones in which a person is actor or subject, or of a client, or of some actor sessions, or all."""
-    query = select(Impersonation).where(Impersonation.state.in_(OPEN_STATES))
+    """Return the open ones in which a person is actor or subject, or of a client, or of some actor sessions, or all.
+
+    They come in the order in which they are locked.
+    """
+    query = select(Impersonation).where(Impersonation.state.in_(OPEN_STATES)).order_by(Impersonation.id)
     if person is not None:
         query = query.where(or_(Impersonation.actor_id == person, Impersonation.subject_id == person))
     if client_id is not None:

@@ -13,7 +13,13 @@ from authserver.storage.tables import User
 def find(session: DbSession, user_id: str, *, hold: bool = False) -> User | None:
     """Return a person by id; `hold` keeps others from changing them until the commit."""
     query = select(User).where(User.id == user_id).execution_options(populate_existing=True)
-    return session.scalars(query.with_for_update() if hold else query).one_or_none()
+    return session.scalars(query.with_for_update(key_share=True) if hold else query).one_or_none()
+
+
+def hold(session: DbSession, *user_ids: str) -> None:
+    """Keep others from changing these people until the commit; the order of the ids is the order of the locks."""
+    query = select(User.id).where(User.id.in_(set(user_ids))).order_by(User.id)
+    session.scalars(query.with_for_update(key_share=True)).all()
 
 
 def by_username(session: DbSession, username: str) -> User | None:
@@ -62,11 +68,22 @@ def find_session(session: DbSession, session_id: str, *, hold: bool = False) -> 
     return session.scalars(query.with_for_update(read=True) if hold else query).one_or_none()
 
 
+def newest_session(session: DbSession, user_id: str, *, now: int) -> SessionRow | None:
+    """Return the live session that a person signed in to last."""
+    query = (
+        select(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > now)
+        .order_by(SessionRow.auth_time.desc(), SessionRow.id)
+        .limit(1)
+    )
+    return session.scalars(query).one_or_none()
+
+
 def end_sessions(session: DbSession, user_id: str, *, now: int) -> list[str]:
     """End every live session of a person; return the ids of those that were ended."""
     statement = (
         update(SessionRow)
-        .where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
+        .where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > now)
         .values(ended_at=now)
         .returning(SessionRow.id)
     )

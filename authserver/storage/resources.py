@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.scopes import Scope
@@ -65,3 +65,16 @@ def put_scope(session: DbSession, scope: Scope, *, roles: Iterable[str], descrip
     for role in roles:
         statement = insert_for(session, RoleScope).values(role=role, scope=scope.name)
         session.execute(statement.on_conflict_do_nothing())
+
+
+def take_from_roles(session: DbSession, scope: str, *, but: Iterable[str]) -> None:
+    """Take a scope from every role that is not named."""
+    session.execute(delete(RoleScope).where(RoleScope.scope == scope, RoleScope.role.not_in(set(but))))
+
+
+def roles_of_scopes(session: DbSession) -> dict[str, tuple[str, ...]]:
+    """Return the roles that have each scope."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in session.scalars(select(RoleScope).order_by(RoleScope.scope, RoleScope.role)):
+        found[row.scope] = (*found.get(row.scope, ()), row.role)
+    return found

@@ -47,6 +47,12 @@ def revoke(session: DbSession, jti: str, *, now: int) -> bool:
     return session.execute(statement.returning(Token.jti)).one_or_none() is not None
 
 
+def revoke_of_client(session: DbSession, client_id: str, *, now: int) -> None:
+    """Revoke every token that was issued to a client and still lives."""
+    living = (Token.client_id == client_id) & Token.revoked_at.is_(None) & (Token.expires_at > now)
+    session.execute(update(Token).where(living).values(revoked_at=now))
+
+
 def forget(session: DbSession, *, before: int) -> None:
     """Drop the rows of tokens that expired before an instant: they are dead by their own `exp`."""
     session.execute(delete(Token).where(Token.expires_at < before))

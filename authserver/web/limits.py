@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_TOO_LARGE = ("413 Content Too Large", "The request is too large.")
+_MAX_DIGITS = 18  # more than any length has
 
 OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
@@ -28,7 +30,7 @@ class Anything:
 class Limits:
     """WSGI middleware: reads the whole body within its limit, chunked or not, and refuses what is foreign."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything it rests on, injected
         self,
         app: "WSGIApplication",
         *,
@@ -36,14 +38,16 @@ class Limits:
         max_body_bytes: int,
         trusted_proxies: Iterable[str],
         allowed_origins: OwnOrigins,
+        headers: Mapping[str, str],
     ) -> None:
-        """Guard `app`, which is reached as `issuer`."""
+        """Guard `app`, which is reached as `issuer`; answers given here carry `headers`, as all others do."""
         self._app = app
         self._issuer = issuer
         self._hosts = _hosts(issuer)
         self._max_body_bytes = max_body_bytes
         self._proxies = tuple(trusted_proxies)
         self._allowed_origins = allowed_origins
+        self._headers = tuple(headers.items())
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request that is refused here, or pass it on."""
@@ -51,13 +55,15 @@ class Limits:
         refused = self._refused(environ)
         if refused is not None:
             status, words = refused
-            return _answer(start_response, environ, status, words)
+            return _answer(start_response, environ, status, words, self._headers)
         return self._app(environ, start_response)
 
     def _refused(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
         path = str(environ.get("PATH_INFO", ""))
         if path in _PROBES:
             return None
+        if "\0" in path:
+            return "400 Bad Request", "The path is not one."
         if str(environ.get("HTTP_HOST", "")).lower() not in self._hosts:
             return "400 Bad Request", "The Host header does not name this server."
         origin = environ.get("HTTP_ORIGIN")
@@ -73,20 +79,26 @@ class Limits:
     def _read_body(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
         declared = str(environ.get("CONTENT_LENGTH") or "")
         chunked = "HTTP_TRANSFER_ENCODING" in environ
-        if not declared and not chunked:
-            environ["wsgi.input"] = BytesIO()
-            return None
-        if declared and not (declared.isascii() and declared.isdigit()):
-            return "400 Bad Request", "The Content-Length is not a number."
-        limit = self._max_body_bytes
-        if declared and (len(declared) > 18 or int(declared) > limit):  # noqa: PLR2004 - more digits than any length
-            return "413 Content Too Large", "The request is too large."
-        body = _read(environ["wsgi.input"], min(int(declared), limit) if declared else limit + 1)
-        if len(body) > limit:
-            return "413 Content Too Large", "The request is too large."
+        refused = self._length_refused(declared, chunked=chunked)
+        if refused is not None:
+            return refused
+        body = _read(environ["wsgi.input"], self._max_body_bytes + 1 if chunked else int(declared or 0))
+        if len(body) > self._max_body_bytes:
+            return _TOO_LARGE
+        if declared and len(body) < int(declared):
+            return "400 Bad Request", "The request is shorter than its Content-Length."
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ["wsgi.input"] = BytesIO(body)
+        return None
+
+    def _length_refused(self, declared: str, *, chunked: bool) -> tuple[str, str] | None:
+        if declared and chunked:
+            return "400 Bad Request", "Content-Length and Transfer-Encoding exclude each other."
+        if declared and not (declared.isascii() and declared.isdigit()):
+            return "400 Bad Request", "The Content-Length is not a number."
+        if len(declared) > _MAX_DIGITS or int(declared or 0) > self._max_body_bytes:
+            return _TOO_LARGE
         return None
 
     def _address(self, environ: "WSGIEnvironment") -> str:
@@ -136,7 +148,13 @@ def _read(stream: Any, size: int) -> bytes:  # noqa: ANN401 - any WSGI server's 
     return b"".join(parts)
 
 
-def _answer(start_response: "StartResponse", environ: "WSGIEnvironment", status: str, words: str) -> Iterable[bytes]:
+def _answer(
+    start_response: "StartResponse",
+    environ: "WSGIEnvironment",
+    status: str,
+    words: str,
+    headers: Iterable[tuple[str, str]],
+) -> Iterable[bytes]:
     problem = str(environ.get("PATH_INFO", "")).startswith(("/api/", "/appetize/"))
     code, _, title = status.partition(" ")
     body = (
@@ -145,11 +163,11 @@ def _answer(start_response: "StartResponse", environ: "WSGIEnvironment", status:
         else {"error": "invalid_request", "error_description": words}
     )
     text = json.dumps(body).encode()
-    headers = [
+    own = [
         ("Content-Type", "application/problem+json" if problem else "application/json"),
         ("Content-Length", str(len(text))),
         ("Cache-Control", "no-store"),
         ("Connection", "close"),
     ]
-    start_response(status, headers)
+    start_response(status, [*own, *headers])
     return [text]

@@ -78,9 +78,7 @@ def oauth_error(refusal: Refusal) -> Response:
     """Answer a refusal in the form of RFC 6749 §5.2."""
     body = {"error": refusal.error, "error_description": refusal.public, **refusal.extra}
     response = json_answer(body, refusal.status)
-    if refusal.status == HTTPStatus.UNAUTHORIZED and request.headers.get("Authorization", "").lower().startswith(
-        "basic"
-    ):
+    if refusal.status == HTTPStatus.UNAUTHORIZED and "Authorization" in request.headers:
         response.headers["WWW-Authenticate"] = 'Basic realm="authserver"'
     return response
 
@@ -121,7 +119,8 @@ def http_error(error: HTTPException) -> Response:
     if request.path.startswith(("/api/", "/appetize/")):
         response = problem_answer(status, words, {})
     else:
-        response = json_answer({"error": "invalid_request", "error_description": words}, status)
+        name = "invalid_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+        response = json_answer({"error": name, "error_description": words}, status)
     if (valid := getattr(error, "valid_methods", None)) is not None:
         response.headers["Allow"] = ", ".join(sorted(valid))
     return response

@@ -7,7 +7,7 @@ from authserver.impersonation.policy import NeedsApproval
 from authserver.oauth.exchange_request import ExchangeRequest
 from authserver.oauth.grants.exchange_answer import answer, check_may_act
 from authserver.protocol.actors import Actor
-from authserver.protocol.names import PENDING_STATES, TYPE_ID_TOKEN, TYPE_USER_ID, USER_ID_PREFIX, Mode, State
+from authserver.protocol.names import PENDING_STATES, TYPE_ID_TOKEN, TYPE_USER_ID, Mode, State, is_user_id
 from authserver.protocol.refusals import (
     AccessDenied,
     ApprovalRequired,
@@ -61,8 +61,10 @@ def _ask(grant: "Grant", exchange: ExchangeRequest) -> Ask:
             work, client, exchange.unverified_subject_token, exchange.subject_token_type, grant.trace
         )
         check_may_act(may_act, Actor(client.client_id, grant.parts.settings.issuer))
-    grant.trace.target = subject_id if subject_id.startswith(f"{USER_ID_PREFIX}_") else None
+    grant.trace.target = subject_id if is_user_id(subject_id) else None
     target = targets.resolve(work.session, client, grant.named_resources, grant.form.get("scope"))
+    if exchange.requested_token_type != TYPE_ID_TOKEN:
+        grant.parts.minting.subject_identifier(work.session, target.resources)
     return Ask(
         way=exchange.way,
         actor=actor,

@@ -1,0 +1,144 @@
+"""`authserver doctor`: what is misconfigured and how to mend it. It looks and changes nothing."""
+
+import ipaddress
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from authserver import settings as settings_module
+from authserver.cli import Options
+from authserver.cli.doctor_database import check_database
+from authserver.cli.findings import Finding, note, ok, wrong
+from authserver.cli.listener import THREADS
+from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.settings import Settings, SettingsError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@click.command()
+@click.pass_obj
+def command(options: Options) -> None:
+    """Say what is misconfigured and how to mend it; exit 1 where something is wrong."""
+    found = list(examine(options))
+    for finding in found:
+        click.echo(f"{finding.level:<5}  {finding.what}")
+        if finding.mend:
+            click.echo(f"       {finding.mend}")
+    problems = sum(finding.level == "WRONG" for finding in found)
+    click.echo(f"{problems} wrong, {sum(finding.level == 'note' for finding in found)} to note.")
+    sys.exit(1 if problems else 0)
+
+
+def examine(options: Options) -> Iterator[Finding]:
+    """Look at everything, what others rest on first."""
+    try:
+        settings = settings_module.load(options.config)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            yield wrong(line, "correct it in the file or the AUTHSERVER_* variable that sets it")
+        return
+    yield from _issuer(settings)
+    yield from _policy(settings)
+    yield from _pool(settings)
+    yield from _key_files(settings)
+    yield from _anchor(settings)
+    yield from _apps(settings)
+    yield from check_database(settings)
+
+
+def _issuer(settings: Settings) -> Iterator[Finding]:
+    issuer = settings.issuer
+    mend = "set it to the https origin that clients use, equal to the byte"
+    if issuer.startswith("https://"):
+        yield ok(f"server.issuer: {issuer}")
+    elif not _is_loopback(urlsplit(issuer).hostname or ""):
+        yield wrong(f"server.issuer: {issuer} is not https: secrets and tokens would travel in the clear", mend)
+    elif settings.demo:
+        yield ok(f"server.issuer: {issuer}, for the demo")
+    else:
+        yield note(f"server.issuer: {issuer} names this machine itself; nobody else can use it", mend)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    folder = settings.policy.folder
+    try:
+        policy = PolicySet.load(folder)
+    except PolicyError as error:
+        yield wrong(f"policy.folder: {error}", "correct that file, and look at it with: authserver policy check")
+        return
+    yield ok(f"policy.folder: {len(policy.rules)} policies in {folder}")
+    if not settings.demo and folder == settings_module.config_folder() / "policy":
+        yield note(
+            "policy.folder: the shipped policies let nobody exchange but from this machine itself",
+            "copy the folder, write your networks into network.cedar, and point policy.folder to the copy",
+        )
+
+
+def _pool(settings: Settings) -> Iterator[Finding]:
+    size = settings.database.pool_size
+    if size < THREADS:
+        yield wrong(
+            f"database.pool_size: {size} connections are fewer than the {THREADS} threads of a worker, which then wait",
+            f"set it to {THREADS}",
+        )
+    else:
+        yield ok(f"database.pool_size: {size} connections for the {THREADS} threads of a worker")
+
+
+def _key_files(settings: Settings) -> Iterator[Finding]:
+    folder = settings.keys.folder
+    if not folder.is_dir():
+        yield note(f"keys.folder: {folder} is not there yet", "it is made at the first start; or correct the path")
+        return
+    open_to_others = False
+    for path in (folder, *sorted(folder.glob("*.pem")), *sorted(folder.glob("*.key"))):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & _OTHERS:
+            open_to_others = True
+            wanted = "700" if path == folder else "600"
+            yield wrong(f"keys.folder: others may use {path} (mode {mode:04o})", f"run: chmod {wanted} {path}")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield wrong(f"keys.folder: {folder} cannot be used by this user", "give it to the user that runs the server")
+    elif not open_to_others:
+        yield ok(f"keys.folder: {folder} is this user's alone")
+    if not settings.keys.passphrase and not settings.demo:
+        yield note("keys.passphrase: private keys are not encrypted on disk", "set AUTHSERVER_KEYS__PASSPHRASE")
+
+
+def _anchor(settings: Settings) -> Iterator[Finding]:
+    """Look at where the file of signed heads lies; whether it should be there is known by the database."""
+    file = settings.audit.anchor_file.absolute()
+    if not file.parent.is_dir():
+        yield wrong(f"audit.anchor_file: there is no folder {file.parent}", "make the folder, or correct the path")
+    elif not os.access(file if file.exists() else file.parent, os.W_OK) or file.is_dir():
+        yield wrong(f"audit.anchor_file: {file} cannot be written", "give it to the user that runs the server")
+    elif file.exists() and _mode(file) & _OTHERS_WRITE:
+        yield wrong(f"audit.anchor_file: others may change {file}", f"run: chmod go-w {file}")
+    else:
+        yield ok(f"audit.anchor_file: {file} can be written")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _apps(settings: Settings) -> Iterator[Finding]:
+    apps = settings.appetize.apps
+    if apps:
+        yield ok(f"appetize.apps: {', '.join(sorted(apps))}")
+    else:
+        yield note("appetize.apps: none is configured, so no device can be handed off to", "add [appetize.apps.NAME]")

@@ -1,0 +1,229 @@
+"""Who may call what (design section 2): one table, walked through HTTP, and its default is no."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pytest
+
+from authserver.protocol.access import ROLE_SCOPES, TABLE, Caller, Credential, Relation, may_call
+from authserver.protocol.names import Role
+from authserver.storage import clients, people
+from tests.world import API, ISSUER, REASON, Answer, World
+
+STAFF_AND_CUSTOMERS = {
+    "agent": Role.SUPPORT,
+    "lead": Role.LEAD,
+    "auditor": Role.AUDITOR,
+    "admin": Role.ADMIN,
+    "customer": Role.CUSTOMER,
+}
+ONE = "/api/v1/impersonations/{id}"
+CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "api.start_impersonation": ("POST", "/api/v1/impersonations", {"subject": "{customer}", **REASON}),
+    "api.list_impersonations": ("GET", "/api/v1/impersonations", None),
+    "api.read_impersonation": ("GET", ONE, None),
+    "api.decide_approval": ("POST", f"{ONE}/approval", {"decision": "deny"}),
+    "api.decide_consent": ("POST", f"{ONE}/consent", {"decision": "deny"}),
+    "api.end_impersonation": ("POST", f"{ONE}/end", None),
+    "api.list_audit_events": ("GET", "/api/v1/audit/events", None),
+    "api.list_users": ("GET", "/api/v1/users", None),
+    "api.list_clients": ("GET", "/api/v1/clients", None),
+    "api.list_resources": ("GET", "/api/v1/resources", None),
+    "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
+    "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
+}
+"""Every call that shows or changes data with a bearer token."""
+MAY = {
+    "api.start_impersonation": {"agent", "agent2", "lead"},
+    "api.list_impersonations": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
+    "api.read_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
+    "api.decide_approval": {"lead"},
+    "api.decide_consent": {"customer"},
+    "api.end_impersonation": {"agent", "lead", "admin", "customer"},
+    "api.list_audit_events": {"auditor", "admin"},
+    "api.list_users": {"admin"},
+    "api.list_clients": {"admin"},
+    "api.list_resources": {"admin"},
+    "appetize.create_handoff": {"agent"},
+    "appetize.handoff_config": {"agent"},
+}
+"""Who may make it for the agent's impersonation of the customer; `agent2` and `vip` have no part in it."""
+COLLECTIONS = frozenset(
+    endpoint for endpoint, (_, path, _) in CALLS.items() if path.startswith("/api/v1") and "{" not in path
+)
+"""What asks only who the caller is, not what is theirs."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Calls about one impersonation of the customer by the agent, and one handoff of it."""
+
+    world: World
+    known: dict[str, str]
+
+    @classmethod
+    def begin(cls, world: World) -> Self:
+        started = world.start().json["id"]
+        handoff = world.api("POST", "/appetize/handoffs", "agent", json={"impersonation": started, "app": "demo-bank"})
+        return cls(world, {"{id}": started, "{handoff}": handoff.json["id"], "{customer}": world.id("customer")})
+
+    def call(self, endpoint: str, **credential: Any) -> Answer:
+        method, path, body = CALLS[endpoint]
+        for name, value in self.known.items():
+            path = path.replace(name, value)
+        filled = None if body is None else {name: self.known.get(value, value) for name, value in body.items()}
+        return self.world.api(method, path, json=filled, **credential)
+
+
+def client_token(world: World) -> str:
+    """Give a client a token of its own that the issuer accepts, and every scope of the issuer with it."""
+    scopes = sorted(frozenset[str]().union(*ROLE_SCOPES.values()))
+    with world.work() as work:
+        work.lock()
+        clients.change(work.session, "other-backend", scopes=scopes)
+    return world.client_token("other-backend", resource=ISSUER)
+
+
+def acting_tokens(world: World) -> dict[str, str]:
+    """Give the tokens that carry `act`: an impersonation's own, one of another, and one on behalf of the customer."""
+    own = world.way_a().json["access_token"]
+    return {
+        "its own": own,
+        "on behalf of its own": world.way_d(own).json["access_token"],
+        "another's": world.way_a("agent2").json["access_token"],
+        "on behalf": world.way_d().json["access_token"],
+    }
+
+
+# --- the table
+
+
+def test_every_endpoint_has_a_rule_and_every_rule_an_endpoint(world: World) -> None:
+    endpoints = {rule.endpoint for rule in world.app.url_map.iter_rules()}
+    assert {rule.endpoint for rule in TABLE} == endpoints
+
+
+def test_every_endpoint_that_wants_a_token_is_walked_here(world: World) -> None:
+    del world
+    wanting = {rule.endpoint for rule in TABLE if rule.credential in {Credential.PERSON, Credential.IMPERSONATION}}
+    assert wanting == set(CALLS) == set(MAY)
+
+
+@pytest.mark.parametrize("credential", Credential)
+def test_what_the_table_does_not_name_is_refused(credential: Credential) -> None:
+    everything = Caller(credential, frozenset[str]().union(*ROLE_SCOPES.values()), frozenset(Role))
+    assert not may_call("api.of_tomorrow", everything, Relation)
+    named = {rule.endpoint for rule in TABLE if rule.credential is credential}
+    assert {rule.endpoint for rule in TABLE if may_call(rule.endpoint, everything, Relation)} == named
+
+
+@pytest.mark.parametrize("role", Role)
+def test_scope_alone_and_role_alone_open_nothing_of_a_role(role: Role) -> None:
+    scoped = Caller(Credential.PERSON, frozenset[str]().union(*ROLE_SCOPES.values()), frozenset())
+    titled = Caller(Credential.PERSON, frozenset(), frozenset({role}))
+    for rule in TABLE:
+        if rule.credential is Credential.PERSON:
+            assert not may_call(rule.endpoint, titled, Relation)
+            assert rule.roles is None or may_call(rule.endpoint, scoped, Relation) is (
+                rule.endpoint in {"api.read_impersonation", "api.end_impersonation"}
+            )
+
+
+# --- people
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_call_answers_those_who_may_make_it(world: World, endpoint: str) -> None:
+    walk = Walk.begin(world)
+    for who in sorted(MAY[endpoint]):
+        allowed = walk.call(endpoint, who=who)
+        assert allowed.status_code in {200, 201} or allowed.json["error"] == "conflict", (who, allowed.text)
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_call_is_refused_to_everybody_else_and_the_refusal_recorded(world: World, endpoint: str) -> None:
+    walk = Walk.begin(world)
+    for who in sorted({*STAFF_AND_CUSTOMERS, "agent2", "vip"} - MAY[endpoint]):
+        refused = walk.call(endpoint, who=who)
+        own = endpoint in COLLECTIONS or who not in {"agent2", "vip"}
+        assert refused.status_code == (403 if own else 404), (who, refused.text)
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        event = world.events("request:refused")[-1]
+        assert (event["endpoint"], event["actor"]) == (endpoint, world.id(who))
+        assert event["error"] == refused.json["error"] == ("insufficient_scope" if own else "not_found")
+
+
+@pytest.mark.parametrize(("who", "path"), [("admin", "/api/v1/users"), ("agent", "/api/v1/impersonations")])
+def test_role_that_was_lost_counts_at_once(world: World, who: str, path: str) -> None:
+    """The token still has the scope; what counts is what the role is entitled to now."""
+    assert world.api("GET", path, who).status_code == 200
+    with world.work() as work:
+        work.lock()
+        people.change(work.session, world.id(who), roles=[])
+    assert world.api("GET", path, who).status_code == 403
+
+
+# --- other credentials
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_token_with_act_is_refused_everywhere_but_at_the_end_of_its_own(world: World, endpoint: str) -> None:
+    walk = Walk.begin(world)
+    for kind, token in acting_tokens(world).items():
+        if endpoint == "api.end_impersonation" and kind.endswith("its own"):
+            continue
+        refused = walk.call(endpoint, token=token)
+        assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope"), kind
+        assert world.events("request:refused")[-1]["endpoint"] == endpoint
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_token_with_act_is_refused_before_anything_else_is_told(world: World, endpoint: str) -> None:
+    """Neither that an identifier is unknown nor that a body does not fit."""
+    method, path, _ = CALLS[endpoint]
+    token = world.way_a().json["access_token"]
+    refused = world.api(method, path.replace("{id}", "imp_unknown").replace("{handoff}", "hnd_unknown"), token=token)
+    assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope")
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_clients_own_token_is_refused_everywhere(world: World, endpoint: str) -> None:
+    refused = Walk.begin(world).call(endpoint, token=client_token(world))
+    assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope")
+    assert world.events("request:refused")[-1]["client_id"] == "other-backend"
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_token_for_another_audience_is_refused_and_recorded(world: World, endpoint: str) -> None:
+    refused = Walk.begin(world).call(endpoint, token=world.client_token("backend", resource=API))
+    assert (refused.status_code, refused.json["error"]) == (401, "invalid_token")
+    assert world.events("request:refused")[-1]["reason"] == "token.audience"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        lambda world: world.basic()["Authorization"],
+        lambda world: f"Bearer {world.id_token('admin')}",
+        lambda world: f"Bearer {world.token('admin')}x",
+        lambda world: f"Token {world.token('admin')}",
+        lambda world: world.token("admin"),
+        lambda _: "Bearer",
+        lambda _: "Bearer \xff\xfe",
+        lambda _: "Bearer " + "a" * 20_000,
+    ],
+    ids=["basic", "id token", "bad signature", "scheme", "bare", "empty", "not ASCII", "oversized"],
+)
+@pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/impersonations"])
+def test_credential_that_is_no_access_token_is_401(world: World, header: Callable[[World], str], path: str) -> None:
+    refused = world.api("GET", path, headers={"Authorization": header(world)})
+    assert (refused.status_code, refused.json["error"]) == (401, "invalid_token")
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_token_in_the_query_is_no_credential(world: World) -> None:
+    """RFC 6750 §2.3 is not supported."""
+    refused = world.api("GET", "/api/v1/users", query_string={"access_token": world.token("admin")})
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="authserver"'

@@ -1,0 +1,206 @@
+"""`authserver doctor`: each thing that is wrong, beside the same thing as it should be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from authserver.audit.heads import sign_head
+from authserver.cli import cli
+from authserver.storage import clients
+from tests.world import API, World
+
+Command = Callable[..., Result]
+MakeWorld = Callable[..., World]
+
+
+def sound(make: MakeWorld, **sections: dict[str, Any]) -> World:
+    """Make a world that has nothing wrong but what `sections` say."""
+    world = make(**{"database": {"pool_size": 64}, **sections})
+    with world.work() as work:
+        signer = world.wired.keyring.head_signer(work.session)
+        sign_head(work, world.clock, signer, world.wired.settings.audit.anchor_file)
+    return world
+
+
+def wrong(result: Result) -> list[str]:
+    """Return what is wrong, each with how to mend it; the exit status says the same."""
+    lines = result.stdout.splitlines()
+    found = [f"{line[7:]} | {lines[at + 1].strip()}" for at, line in enumerate(lines) if line.startswith("WRONG")]
+    assert lines[-1].startswith(f"{len(found)} wrong, ")
+    assert result.exit_code == (1 if found else 0)
+    return found
+
+
+def notes(result: Result) -> str:
+    return "\n".join(line for line in result.stdout.splitlines() if line.startswith("note"))
+
+
+@pytest.mark.parametrize("make", ["make_sqlite_world", "make_postgres_world"])
+def test_demo_has_nothing_wrong(request: pytest.FixtureRequest, make: str, command: Command) -> None:
+    result = command(sound(request.getfixturevalue(make)), "doctor")
+    assert wrong(result) == []
+    assert "https://payments.example.com has no owner" in notes(result)
+    assert "ok     appetize.apps: demo-bank" in result.stdout
+
+
+def test_looking_changes_nothing(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    folder = world.wired.settings.keys.folder.parent
+    before = {path: path.stat().st_mode for path in folder.rglob("*") if "sqlite" not in path.name}
+    events = world.events()
+    command(world, "doctor")
+    assert {path: path.stat().st_mode for path in folder.rglob("*") if "sqlite" not in path.name} == before
+    assert world.events() == events
+
+
+def test_nothing_is_made_where_there_is_nothing_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["doctor"], catch_exceptions=False)
+    found = wrong(result)
+    assert found == [
+        "database.url: there is no sqlite:///authserver.sqlite3 | run: authserver db upgrade; or correct the path"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SERVER__ISSUER", "http://login.example.com", "is not https: secrets and tokens would travel"),
+        ("DATABASE__POOL_SIZE", "12", "12 connections are fewer than the 64 threads of a worker"),
+        ("POLICY__FOLDER", "/nowhere", "policy.folder: /nowhere/schema.cedarschema:1"),
+        ("SERVER__ISUER", "x", "server.isuer: unknown setting | correct it in the file"),
+        ("LOG__LEVEL", "loud", "log.level: Input should be 'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_setting_that_is_wrong_is_named_with_how_to_mend_it(
+    *,
+    make_sqlite_world: MakeWorld,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    words: str,
+) -> None:
+    world = sound(make_sqlite_world)
+    assert wrong(command(world, "doctor")) == []
+    monkeypatch.setenv(f"AUTHSERVER_{variable}", value)
+    (found,) = wrong(command(world, "doctor"))
+    assert words in found
+
+
+def test_demo_data_is_wrong_without_the_demo(
+    make_sqlite_world: MakeWorld, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHSERVER_DEMO", "false")
+    monkeypatch.setenv("AUTHSERVER_SERVER__ISSUER", "https://login.example.com")
+    result = command(sound(make_sqlite_world), "doctor")
+    found = wrong(result)
+    assert found[0].startswith("database.url: this database was made by the demo")
+    assert len([line for line in found if "was made in demo mode" in line]) == 3
+    assert "the shipped policies let nobody exchange but from this machine" in notes(result)
+    assert "private keys are not encrypted on disk" in notes(result)
+
+
+def test_files_that_others_may_use_are_named_with_the_command_that_mends_them(
+    make_sqlite_world: MakeWorld, command: Command
+) -> None:
+    world = sound(make_sqlite_world)
+    settings = world.wired.settings
+    pem = min(settings.keys.folder.glob("*.pem"))
+    for path, mode in ((pem, 0o644), (settings.keys.folder, 0o755), (settings.audit.anchor_file, 0o666)):
+        path.chmod(mode)
+    found = "\n".join(wrong(command(world, "doctor")))
+    assert f"others may use {pem} (mode 0644) | run: chmod 600 {pem}" in found
+    assert f"others may use {settings.keys.folder} (mode 0755) | run: chmod 700" in found
+    assert f"others may change {settings.audit.anchor_file} | run: chmod go-w" in found
+
+
+@pytest.mark.parametrize("name", ["*.pem", "secret-hash.key"])
+def test_key_file_that_is_gone_is_named(make_sqlite_world: MakeWorld, command: Command, name: str) -> None:
+    world = sound(make_sqlite_world)
+    file = min(world.wired.settings.keys.folder.glob(name))
+    file.unlink()
+    (found,) = wrong(command(world, "doctor"))
+    assert str(file) in found
+    assert not file.exists()
+
+
+def test_pepper_that_was_cut_is_named(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    (world.wired.settings.keys.folder / "secret-hash.key").write_bytes(b"short")
+    (found,) = wrong(command(world, "doctor"))
+    assert "must hold 32 bytes and holds 5" in found
+
+
+def test_anchor_file_that_is_gone_is_wrong_and_one_that_never_was_is_not(
+    make_sqlite_world: MakeWorld, command: Command
+) -> None:
+    world = make_sqlite_world(database={"pool_size": 64})
+    result = command(world, "doctor")
+    assert wrong(result) == []
+    assert "is not there yet" in notes(result)
+    command(world, "audit", "heads")
+    world.wired.settings.audit.anchor_file.unlink()
+    (found,) = wrong(command(world, "doctor"))
+    assert "is gone, and heads were signed" in found
+
+
+def test_clock_that_is_behind_the_trail_is_found(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    world.clock.pass_(-3600)
+    (found,) = wrong(command(world, "doctor"))
+    assert "this machine is 3600 s behind the newest event of the trail | synchronise it (NTP)" in found
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"scopes": []}, "may exchange tokens, and has no scope to ask for | run: authserver clients set backend --sc"),
+        ({"ways": []}, "may exchange tokens, but in no way | run: authserver clients set backend --ways"),
+        ({"scopes": ["payments:read"]}, f"asks for {API} by default, and has none of its scopes"),
+        ({"scopes": ["accounts:read", "gone:read"]}, "has the scope gone:read, which is not registered"),
+        ({"accepts_tokens_of": ["gone"]}, "accepts tokens of gone, which is no client"),
+        ({"auth_method": "private_key_jwt"}, "authenticates by its own key, and none is registered"),
+    ],
+)
+def test_client_that_cannot_work_is_named_unless_it_is_disabled(
+    make_sqlite_world: MakeWorld, command: Command, values: dict[str, Any], words: str
+) -> None:
+    world = sound(make_sqlite_world)
+    with world.work() as work:
+        work.lock()
+        clients.change(work.session, "backend", **values)
+    (found,) = wrong(command(world, "doctor"))
+    assert words in found
+    command(world, "clients", "disable", "backend")
+    assert wrong(command(world, "doctor")) == []
+
+
+def test_client_whose_secrets_have_all_run_out_is_named(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    with world.work() as work:
+        work.lock()
+        clients.expire_secrets(work.session, "backend", at=world.clock.now(), but="")
+    (found,) = wrong(command(world, "doctor"))
+    assert found == "clients: backend has no secret that lives | run: authserver clients rotate-secret backend"
+    command(world, "clients", "rotate-secret", "backend")
+    assert wrong(command(world, "doctor")) == []
+
+
+def test_resource_that_nobody_can_introspect_for_is_noted(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    assert f"{API} has no owner" not in notes(command(world, "doctor"))
+    command(world, "resources", "set", API, "--owner", "")
+    assert f"{API} has no owner: nobody can introspect tokens for it" in notes(command(world, "doctor"))
+
+
+def test_database_that_does_not_answer_is_named(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    file = world.wired.settings.keys.folder.parent / "settings.toml"
+    file.write_text(file.read_text().replace("sqlite:///", "postgresql+psycopg://nobody@127.0.0.1:1/"))
+    (found,) = wrong(command(world, "doctor"))
+    assert found.startswith("database.url: it cannot be used: ")
