@@ -240,6 +240,9 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         sign_in=wired.sign_in,
+        upstream=wired.federation.upstream,
+        people=wired.federation.people,
+        trail=wired.trail,
         refusals=refusals,
     )
     api = ApiParts(
@@ -311,8 +314,8 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         return response
 
     def allowed_origins(path: str) -> Container[str]:
-        if path == "/oauth/authorize":
-            return Anything()  # a request to sign in may be posted from anywhere (OIDC Core §3.1.2.1)
+        if path in {"/oauth/authorize", "/oauth/logout"}:  # clients' pages post there (OIDC Core §3.1.2.1)
+            return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
         return frozenset()

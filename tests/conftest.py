@@ -22,6 +22,8 @@ from authserver.cli.db import migrate
 from authserver.storage.database import db
 from tests.world import HandClock, World, make_app, settings_for
 
+pytest_plugins = ["tests.real_idp"]
+
 _START_SECONDS = 30
 
 

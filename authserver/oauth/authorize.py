@@ -5,7 +5,6 @@ comes back here with the same parameters, until a code can be sent. What they di
 signed markers, never by the URL alone.
 """
 
-import re
 from urllib.parse import parse_qs, urlencode
 
 from flask import Response, render_template, request
@@ -13,7 +12,8 @@ from flask import Response, render_template, request
 from authserver.oauth.asked import Asked, available
 from authserver.oauth.authorization_request import AuthorizationRequest, redirect_uri_fits
 from authserver.oauth.parts import OAuthParts
-from authserver.oauth.steps import Consent, Done, SignIn, next_step
+from authserver.oauth.posted import MAX_QUERY, as_get
+from authserver.oauth.steps import Consent, Done, SignIn, consented, next_step
 from authserver.protocol.names import GRANT_AUTHORIZATION_CODE
 from authserver.protocol.refusals import InvalidRequest, InvalidScope, Refusal, UnauthorizedClient
 from authserver.protocol.scopes import Scope
@@ -24,12 +24,10 @@ from authserver.storage.tables import AuthorizationCode
 from authserver.tokens import targets
 from authserver.tokens.secret_hashes import SecretKind
 from authserver.web.browser import SignedIn
-from authserver.web.pages import error_page, go_to, page
+from authserver.web.pages import error_page, go_to, leads_to, page
 from authserver.web.refusals import Trace, new_trace
 
 _CODE_SECONDS = 60
-_MAX_QUERY = 8192
-_QUERY = re.compile(r"[!-~]*")
 
 Parameters = dict[str, list[str]]
 
@@ -38,13 +36,20 @@ class BadRedirect(InvalidRequest):
     """A client or redirect URI that is not to be trusted with an answer: the person sees a page (RFC 6749 §4.1.2.1)."""
 
 
+class ConsentDenied(Refusal):
+    """`access_denied` (RFC 6749 §4.1.2.1)."""
+
+    error = "access_denied"
+    words = "The user did not allow it."
+
+
 def authorize(parts: OAuthParts) -> Response:
     """Answer an authorization request."""
     trace = new_trace()
     with unit_of_work() as work:
         try:
             if request.method == "POST":
-                return _as_get()
+                return as_get("/oauth/authorize")
             parameters = _parameters(request.query_string)
             client, redirect_uri = _client_and_uri(work, parameters, trace)
         except Refusal as refusal:
@@ -57,19 +62,8 @@ def authorize(parts: OAuthParts) -> Response:
             return _back(parts, redirect_uri, parameters, {"error": refusal.error, "error_description": refusal.public})
 
 
-def _as_get() -> Response:
-    """Turn a POST (OIDC Core §3.1.2.1), to which browsers send no cookie from elsewhere, into the GET that it means."""
-    query = request.get_data(cache=True)
-    if len(query) > _MAX_QUERY:
-        raise BadRedirect("authorize.too_long")
-    text = query.decode("latin-1")
-    if _QUERY.fullmatch(text) is None or "#" in text:
-        raise BadRedirect("authorize.malformed")
-    return go_to(f"/oauth/authorize?{text}")
-
-
 def _parameters(query: bytes) -> Parameters:
-    if len(query) > _MAX_QUERY:
+    if len(query) > MAX_QUERY:
         raise BadRedirect("authorize.too_long")
     try:
         return parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
@@ -139,7 +133,7 @@ def _consent_page(parts: OAuthParts, asked: Asked, scopes: tuple[Scope, ...], ma
             markers=markers,
             csrf=parts.browser.csrf(signed_in),
         ),
-        form_action="'self'",
+        form_action=leads_to(asked.redirect_uri),
     )
 
 
@@ -152,21 +146,21 @@ def decide_consent(parts: OAuthParts) -> Response:
             trace.actor = signed_in.user_id
             parameters = _parameters(request.form.get("query", "").encode("ascii", "replace"))
             client, redirect_uri = _client_and_uri(work, parameters, trace)
+            trace.client_id = client.client_id
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
         try:
             asked = _asked(parts, work, client, redirect_uri, parameters)
+            if request.form.get("decision") != "allow":
+                raise ConsentDenied("consent.denied")
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return _back(parts, redirect_uri, parameters, {"error": refusal.error, "error_description": refusal.public})
-        if request.form.get("decision") != "allow":
-            words = {"error": "access_denied", "error_description": "The user did not allow it."}
-            return _back(parts, redirect_uri, parameters, words)
         work.lock()
         names = [scope.name for scope in available(work.session, signed_in.user_id, asked.target)]
         authorizations.grant(work.session, signed_in.user_id, client.client_id, names, now=parts.clock.now())
-        marker = parts.markers.make("consent", asked.query)
+        marker = parts.markers.make("consent", consented(asked, signed_in))
         markers = [*request.form.getlist("interaction")[:4], marker]
         return go_to(f"/oauth/authorize?{asked.query}&{urlencode([('interaction', m) for m in markers])}")
 

@@ -5,20 +5,27 @@ from urllib.parse import urlencode
 from flask import Response, render_template, request
 
 from authserver.oauth.parts import OAuthParts
+from authserver.oauth.posted import as_get
 from authserver.protocol.names import Kind
 from authserver.protocol.refusals import Refusal
 from authserver.storage import clients
 from authserver.storage.database import Work, unit_of_work
 from authserver.tokens.verifier import UntrustworthyTokenError
 from authserver.web.browser import SignedIn
-from authserver.web.pages import error_page, go_to, page
+from authserver.web.pages import error_page, go_to, leads_to, page
 from authserver.web.refusals import new_trace
 
 
 def logout(parts: OAuthParts) -> Response:
     """End the session at once when an ID token of it is shown (§2); otherwise ask the person."""
-    trace, given = new_trace(), request.values
+    trace, given = new_trace(), request.args
     with unit_of_work() as work:
+        if request.method == "POST":
+            try:
+                return as_get("/oauth/logout")
+            except Refusal as refusal:
+                parts.refusals.refuse(work, trace, refusal)
+                return error_page(refusal)
         signed_in = parts.browser.signed_in(work)
         trace.actor = None if signed_in is None else signed_in.user_id
         client_id, fits = _hint(parts, work, given.get("id_token_hint"), signed_in)
@@ -76,9 +83,8 @@ def _target(work: Work, client_id: str | None, uri: str | None, state: str | Non
 def _ask(parts: OAuthParts, target: str | None) -> Response:
     proof = "" if target is None else parts.markers.prove("logout", target)
     csrf = parts.browser.csrf(parts.browser.cookie())
-    return page(
-        render_template("logout.html", csrf=csrf, target=target or "", proof=proof), form_action="'self' https: http:"
-    )
+    html = render_template("logout.html", csrf=csrf, target=target or "", proof=proof)
+    return page(html, form_action=leads_to(target))
 
 
 def _left(parts: OAuthParts, target: str | None) -> Response:

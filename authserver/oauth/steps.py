@@ -114,11 +114,16 @@ def _hint_fits(parts: "OAuthParts", work: Work, hint: str, asked: Asked, signed_
     )
 
 
+def consented(asked: Asked, signed_in: SignedIn) -> str:
+    """Return what the proof of a consent is about: this request, in this person's session and no other."""
+    return f"{signed_in.session_id}.{asked.query}"
+
+
 def _not_allowed_yet(
     parts: "OAuthParts", work: Work, asked: Asked, signed_in: SignedIn, markers: list[str]
 ) -> tuple[Scope, ...]:
     scopes = available(work.session, signed_in.user_id, asked.target)
-    consented_at = parts.markers.asked_at("consent", asked.query, markers)
+    consented_at = parts.markers.asked_at("consent", consented(asked, signed_in), markers)
     if "consent" in asked.request.prompt and consented_at is None:
         return scopes
     if asked.client.first_party:

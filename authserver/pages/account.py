@@ -8,9 +8,10 @@ from flask import Blueprint, Response, render_template, request
 from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
+from authserver.audit.events import CredentialChanged
 from authserver.pages.parts import PageParts
 from authserver.protocol.refusals import Forbidden, NotFound, Refusal
-from authserver.storage import accounts, people
+from authserver.storage import accounts, authorizations, people
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
@@ -52,6 +53,21 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
 
         return _act(parts, end, fresh=False)
 
+    @blueprint.post("/account/applications/<client_id>/withdraw")
+    def withdraw_application(client_id: str) -> Response:
+        def withdraw(work: Work, signed_in: SignedIn) -> Response:
+            work.lock()
+            if not authorizations.withdraw(work.session, signed_in.user_id, client_id):
+                raise NotFound("application.unknown")
+            authorizations.end_families(work.session, signed_in.user_id, client_id, now=parts.clock.now())
+            event = CredentialChanged(
+                user_id=signed_in.user_id, kind="application", action="removed", by=signed_in.user_id
+            )
+            parts.trail.record(work, event)
+            return go_to("/account")
+
+        return _act(parts, withdraw, fresh=False)
+
     @blueprint.post("/account/totp")
     def enrol_totp() -> Response:
         return _act(parts, lambda work, signed_in: _enrol(parts, work, signed_in))
@@ -64,6 +80,16 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     def remove_totp() -> Response:
         def remove(work: Work, signed_in: SignedIn) -> Response:
             parts.sign_in.totp.remove(work, signed_in.user_id, by=signed_in.user_id)
+            return go_to("/account")
+
+        return _act(parts, remove)
+
+    @blueprint.post("/account/passkeys/remove")
+    def remove_passkey() -> Response:
+        def remove(work: Work, signed_in: SignedIn) -> Response:
+            credential_id = request.form.get("credential_id", "")
+            if not parts.sign_in.passkeys.remove(work, signed_in.user_id, credential_id, by=signed_in.user_id):
+                raise NotFound("passkey.unknown")
             return go_to("/account")
 
         return _act(parts, remove)
@@ -114,6 +140,7 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         passkeys=accounts.passkeys_of(work.session, user.id),
         passkeys_available=parts.sign_in.passkeys.available,
         sessions=sessions,
+        applications=authorizations.clients_of(work.session, user.id),
     )
     return page(html, scripts=True)
 

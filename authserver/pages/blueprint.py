@@ -3,9 +3,10 @@
 from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
-from authserver.pages.passkeys import add_passkeys
 from authserver.pages.parts import PageParts
+from authserver.pages.passkeys import add_passkeys
 from authserver.pages.sign_in import add_sign_in
+from authserver.pages.upstream import add_upstream
 from authserver.web.pages import page
 
 
@@ -15,6 +16,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)
     add_passkeys(blueprint, parts)
+    add_upstream(blueprint, parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

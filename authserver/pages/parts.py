@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
+from authserver.audit.chain import Trail
 from authserver.clock import Clock
+from authserver.federation.people import FederatedPeople
+from authserver.federation.upstream import UpstreamSignIn
 from authserver.settings import Settings
 from authserver.web.browser import Browser
 from authserver.web.refusals import Evidence
@@ -19,4 +22,7 @@ class PageParts:
     browser: Browser
     sessions: Sessions
     sign_in: SignIn
+    upstream: UpstreamSignIn
+    people: FederatedPeople
+    trail: Trail
     refusals: Evidence

@@ -9,10 +9,9 @@ from authserver.accounts.refusals import LoginExpired, Throttled, WrongCredentia
 from authserver.pages.account import FRESH_SECONDS
 from authserver.pages.parts import PageParts
 from authserver.pages.sign_in import LOGIN, go_on
-from authserver.protocol.refusals import InsufficientUserAuthentication, NotFound, Refusal
+from authserver.protocol.refusals import InsufficientUserAuthentication, Refusal
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.browser import SignedIn
-from authserver.web.pages import go_to
 from authserver.web.refusals import Trace, json_answer, new_trace, problem
 
 _MAX_NAME = 64
@@ -76,17 +75,6 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
             return json_answer({"location": "/account"})
 
         return _answer(parts, add)
-
-    @blueprint.post("/account/passkeys/remove")
-    def remove_passkey() -> Response:
-        def remove(work: Work, _trace: Trace) -> Response:
-            signed_in = _fresh(parts, work, request.form.get("csrf"))
-            credential_id = request.form.get("credential_id", "")
-            if not parts.sign_in.passkeys.remove(work, signed_in.user_id, credential_id, by=signed_in.user_id):
-                raise NotFound("passkey.unknown")
-            return go_to("/account")
-
-        return _answer(parts, remove)
 
 
 def _fresh(parts: PageParts, work: Work, csrf: str | None) -> SignedIn:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
@@ -12,7 +13,7 @@ from authserver.accounts.sign_in import Step
 from authserver.pages.parts import PageParts
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import Work, unit_of_work
-from authserver.web.pages import error_page, go_to, page
+from authserver.web.pages import error_page, go_to, leads_to, page
 from authserver.web.refusals import new_trace
 
 LOGIN = "login"
@@ -30,12 +31,12 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     @blueprint.get("/login")
     def login() -> Response:
         with unit_of_work() as work:
-            again = parts.browser.signed_in(work) is not None
             cookie = parts.browser.cookie(LOGIN)
             fresh = None
             if "return_to" in request.args or parts.sign_in.pending.find(work.session, cookie) is None:
                 cookie = fresh = parts.sign_in.pending.begin(work, _return_to(request.args.get("return_to", "")))
-        response = _login_page(parts, cookie, username=request.args.get("login_hint", "")[:255], again=again)
+            hint = request.args.get("login_hint", "")[:255]
+            response = _login_page(parts, work, cookie, username=hint)
         if fresh is not None:
             parts.browser.set(response, fresh, kind=LOGIN, max_age=parts.settings.accounts.login_seconds)
         return response
@@ -48,14 +49,15 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
             password = request.form.get("password", "")
             return parts.sign_in.with_password(work, cookie, username=username, password=password, address=address)
 
-        def show(refusal: Refusal) -> Response:
-            return _login_page(parts, parts.browser.cookie(LOGIN), username=username[:255], refusal=refusal)
+        def show(work: Work, refusal: Refusal) -> Response:
+            return _login_page(parts, work, parts.browser.cookie(LOGIN), username=username[:255], refusal=refusal)
 
         return _take(parts, step, show)
 
     @blueprint.get("/login/factor")
     def factor() -> Response:
-        return _factor_page(parts)
+        with unit_of_work() as work:
+            return _factor_page(parts, work)
 
     @blueprint.post("/login/factor", endpoint="prove_factor")
     def prove_factor() -> Response:
@@ -65,7 +67,7 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
                 return parts.sign_in.with_totp(work, cookie, code=code, address=address)
             return parts.sign_in.with_recovery_code(work, cookie, code=code, address=address)
 
-        return _take(parts, step, lambda refusal: _factor_page(parts, refusal))
+        return _take(parts, step, lambda work, refusal: _factor_page(parts, work, refusal))
 
     @blueprint.get("/logout")
     def logout() -> Response:
@@ -76,7 +78,9 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
         return _sign_out(parts)
 
 
-def _take(parts: PageParts, step: Callable[[Work, str, str], Step], show: Callable[[Refusal], Response]) -> Response:
+def _take(
+    parts: PageParts, step: Callable[[Work, str, str], Step], show: Callable[[Work, Refusal], Response]
+) -> Response:
     """Take one step of a sign-in; what is refused is shown where the person is, with what they had typed."""
     trace = new_trace()
     with unit_of_work() as work:
@@ -86,12 +90,13 @@ def _take(parts: PageParts, step: Callable[[Work, str, str], Step], show: Callab
             done = step(work, cookie, trace.address)
             return go_on(parts, work, done, trace.address)
         except LoginExpired as refusal:
+            parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
         except WrongCredentials as refusal:
-            return show(refusal)
+            return show(work, refusal)
         except Throttled as refusal:
             parts.refusals.refuse(work, trace, refusal)
-            return show(refusal)
+            return show(work, refusal)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
@@ -118,32 +123,36 @@ def _return_to(text: str) -> str:
 
 
 def _login_page(
-    parts: PageParts, cookie: str, *, username: str, again: bool = False, refusal: Refusal | None = None
+    parts: PageParts, work: Work, cookie: str, *, username: str, refusal: Refusal | None = None
 ) -> Response:
     html = render_template(
         "login.html",
         csrf=parts.browser.csrf(cookie),
         username=username,
-        again=again,
+        again=parts.browser.signed_in(work) is not None,
         error=None if refusal is None else refusal.public,
         passkeys=parts.sign_in.passkeys.available,
+        offers=parts.upstream.offers(),
     )
-    return _refused(page(html, form_action=_anywhere(parts), scripts=True), refusal)
+    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
 
 
-def _factor_page(parts: PageParts, refusal: Refusal | None = None) -> Response:
+def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -> Response:
+    cookie = parts.browser.cookie(LOGIN)
     html = render_template(
         "factor.html",
-        csrf=parts.browser.csrf(parts.browser.cookie(LOGIN)),
+        csrf=parts.browser.csrf(cookie),
         error=None if refusal is None else refusal.public,
         passkeys=parts.sign_in.passkeys.available,
     )
-    return _refused(page(html, form_action=_anywhere(parts), scripts=True), refusal)
+    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
 
 
-def _anywhere(parts: PageParts) -> str:
-    """Let the form's answer redirect to a client: browsers hold `form-action` against redirects too."""
-    return "'self' https: http:" if parts.settings.issuer.startswith("http:") else "'self' https:"
+def _onwards(parts: PageParts, work: Work, cookie: str) -> str:
+    """Let the form's answer lead on to the application that the sign-in is for."""
+    found = parts.sign_in.pending.find(work.session, cookie)
+    query = "" if found is None else urlsplit(found.return_to).query
+    return leads_to(parse_qs(query).get("redirect_uri", [None])[0])
 
 
 def _refused(response: Response, refusal: Refusal | None) -> Response:

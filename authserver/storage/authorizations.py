@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from authserver.storage import DbSession
 from authserver.storage.dialect import insert_for
-from authserver.storage.tables import AuthorizationCode, ClientGrant, RefreshToken, Token
+from authserver.storage.tables import AuthorizationCode, Client, ClientGrant, RefreshToken, Token
 
 
 def add_code(session: DbSession, row: AuthorizationCode) -> None:
@@ -94,6 +94,21 @@ def grant(session: DbSession, user_id: str, client_id: str, scopes: Iterable[str
             index_elements=["user_id", "client_id"], set_={"scopes": every, "granted_at": now}
         )
     )
+
+
+def clients_of(session: DbSession, user_id: str) -> list[tuple[str, str]]:
+    """Return the clients that a person has allowed something, as id and name."""
+    query = select(Client.client_id, Client.name).join(ClientGrant, ClientGrant.client_id == Client.client_id)
+    rows = session.execute(query.where(ClientGrant.user_id == user_id).order_by(Client.name)).all()
+    return [(row.client_id, row.name) for row in rows]
+
+
+def end_families(session: DbSession, user_id: str, client_id: str, *, now: int) -> None:
+    """Revoke every token of a person that a client got by their authorization."""
+    refresh = update(RefreshToken).where(RefreshToken.user_id == user_id, RefreshToken.client_id == client_id)
+    session.execute(refresh.where(RefreshToken.revoked_at.is_(None)).values(revoked_at=now))
+    issued = update(Token).where(Token.user_id == user_id, Token.client_id == client_id, Token.family_id.is_not(None))
+    session.execute(issued.where(Token.revoked_at.is_(None)).values(revoked_at=now))
 
 
 def withdraw(session: DbSession, user_id: str, client_id: str) -> bool:

@@ -441,42 +441,6 @@ class ClientGrant(Base):
     granted_at: Mapped[int]
 
 
-class DeviceCode(Base):
-    """A device authorization, its two codes hashed (RFC 8628)."""
-
-    __tablename__ = "device_codes"
-    device_code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    user_code_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
-    scopes: Mapped[list[str]]
-    resources: Mapped[list[str]]
-    address: Mapped[str] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16))
-    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
-    session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id"))
-    interval: Mapped[int]
-    polled_ms: Mapped[int | None]
-    created_at: Mapped[int]
-    expires_at: Mapped[int] = mapped_column(index=True)
-
-
-class SupportCode(Base):
-    """A customer's one-time support code, hashed, with the limits that they chose."""
-
-    __tablename__ = "support_codes"
-    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
-    mode: Mapped[str] = mapped_column(String(16))
-    resources: Mapped[list[str]]
-    scopes: Mapped[list[str]]
-    lifetime: Mapped[int]
-    created_at: Mapped[int]
-    expires_at: Mapped[int] = mapped_column(index=True)
-    used_at: Mapped[int | None]
-    withdrawn_at: Mapped[int | None]
-
-
 class UpstreamLogin(Base):
     """A sign-in at the company's IdP under way, bound to one browser (OIDC Core §3.1.2)."""
 

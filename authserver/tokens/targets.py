@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from authserver.protocol.access import OIDC_SCOPES, OPENID
+from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID
 from authserver.protocol.refusals import InvalidScope, InvalidTarget
 from authserver.protocol.scopes import Scope, join_scope, parse_scope
 from authserver.storage import DbSession, resources
@@ -33,10 +33,11 @@ def resolve(
     named: Iterable[str],
     scope: str | None,
     *,
-    allow_nothing: bool = False,
+    of_people: bool = False,
 ) -> Target:
     """Resolve resources by URI and scopes by name; without them the client's defaults, and all it may have.
 
+    The issuer's own scopes are for people who sign in (`of_people`), never for a client or an impersonator.
     Raises InvalidTarget or InvalidScope.
     """
     uris = tuple(dict.fromkeys(named)) or client.default_resources
@@ -46,7 +47,8 @@ def resolve(
         raise InvalidTarget("resource.not_absolute")
     if len(resources.find(session, uris)) != len(uris):
         raise InvalidTarget("resource.unknown")
-    catalogue = {name: entry for name, entry in resources.scopes_of(session, uris).items() if name in client.scopes}
+    may_have = client.scopes if of_people else client.scopes - ISSUER_SCOPES
+    catalogue = {name: entry for name, entry in resources.scopes_of(session, uris).items() if name in may_have}
     if set(uris) - {entry.resource for entry in catalogue.values()}:
         raise InvalidTarget("resource.not_the_clients")
     if scope is None:
@@ -55,7 +57,7 @@ def resolve(
         names = parse_scope(scope)
     except ValueError as error:
         raise InvalidScope("scope.malformed") from error
-    if not (names or allow_nothing) or any(name not in catalogue for name in names):
+    if not (names or of_people) or any(name not in catalogue for name in names):
         raise InvalidScope("scope.unknown_or_not_the_clients")
     return Target(uris, tuple(catalogue[name] for name in names))
 
@@ -75,7 +77,7 @@ def resolve_sign_in(
     uris = tuple(dict.fromkeys(named)) or client.default_resources
     if not rest and openid and set(uris) <= {issuer}:
         return Target((issuer,), tuple(openid.values()))
-    target = resolve(session, client, uris, rest or (None if scope is None else ""), allow_nothing=bool(openid))
+    target = resolve(session, client, uris, rest or (None if scope is None else ""), of_people=True)
     audience = target.resources if not openid or issuer in target.resources else (*target.resources, issuer)
     return Target(audience, (*openid.values(), *target.asked))
 

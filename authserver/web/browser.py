@@ -10,6 +10,9 @@ from authserver.protocol.refusals import Forbidden, InvalidToken
 from authserver.storage.database import Work
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
+_SIGNED_OUT = "You are not signed in any more. Sign in, then try again."
+_NOT_OUR_FORM = "This page is out of date, or it was not ours. Load it again, then try again."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
@@ -57,10 +60,10 @@ class Browser:
         )
 
     def require(self, work: Work, csrf: str | None) -> SignedIn:
-        """Return who posted a form of ours. Raises InvalidToken without a session, Forbidden without the form's proof."""
+        """Return who posted a form of ours. Raises InvalidToken without a session, Forbidden without proof."""
         signed_in = self.signed_in(work)
         if signed_in is None:
-            raise InvalidToken("session.none")
+            raise InvalidToken("session.none", _SIGNED_OUT)
         self.check_form(csrf, self.cookie())
         return signed_in
 
@@ -68,9 +71,9 @@ class Browser:
         """Raise Forbidden unless the form was made for this browser and comes from our own origin."""
         origin = request.headers.get("Origin")
         if origin is not None and origin != self._issuer:
-            raise Forbidden("csrf.origin")
+            raise Forbidden("csrf.origin", _NOT_OUR_FORM)
         if not cookie or csrf is None or not hmac.compare_digest(self.csrf(cookie).encode(), csrf.encode()):
-            raise Forbidden("csrf.token")
+            raise Forbidden("csrf.token", _NOT_OUR_FORM)
 
     def csrf(self, cookie: str) -> str:
         """Return the proof that a form carries, for the browser with this cookie."""

@@ -1,8 +1,13 @@
 """Answers that people see: HTML with a strict Content-Security-Policy, never kept, never framed."""
 
+import re
+
 from flask import Response, render_template
 
 from authserver.protocol.refusals import Refusal
+
+_ORIGIN = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?)(?:[/?].*)?")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:).*")
 
 
 def page(html: str, status: int = 200, *, form_action: str = "'self'", scripts: bool = False) -> Response:
@@ -18,6 +23,15 @@ def page(html: str, status: int = 200, *, form_action: str = "'self'", scripts: 
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     return response
+
+
+def leads_to(uri: str | None) -> str:
+    """Return the `form-action` of a form whose answer may redirect to `uri`: browsers hold it against redirects too.
+
+    An origin that CSP has no words for, such as an IPv6 address, is named by its scheme alone.
+    """
+    found = (_ORIGIN.fullmatch(uri) or _SCHEME.fullmatch(uri)) if uri else None
+    return "'self'" if found is None else f"'self' {found.group(1)}"
 
 
 def go_to(location: str) -> Response:

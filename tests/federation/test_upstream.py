@@ -2,13 +2,8 @@
 
 import base64
 import hashlib
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
@@ -16,16 +11,15 @@ import pytest
 import requests
 import requests_mock
 
-from authserver.cli import demo_cast
-from authserver.cli.db import migrate
 from authserver.federation.upstream import Begun, Finished, UpstreamError
 from authserver.protocol.names import TYPE_ID_TOKEN
 from tests.federation.idp import AUTHORIZE, IDP, TOKEN, USERINFO, Idp, settings
-from tests.world import API, REASON, START, HandClock, World, claims, make_app, settings_for
+from tests.real_idp import NAME
+from tests.world import API, REASON, START, World, claims
 
 MakeWorld = Callable[..., World]
 CALLBACK = "http://127.0.0.1:9000/login/corp/callback"
-NAME = "corp"
+
 OTHER = "https://other.example.com"
 
 
@@ -266,56 +260,6 @@ def test_signing_out_goes_on_to_the_issuer_where_it_says_how(world: World, idp: 
 
 
 # --- a real IdP over real HTTP
-
-
-@pytest.fixture(scope="module")
-def real_idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """oidc-provider-mock in a process of its own."""
-    pytest.importorskip("oidc_provider_mock", reason="oidc-provider-mock is not installed")
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    user = '{"sub": "42", "email": "agent@example.com", "email_verified": true, "name": "Avery"}'
-    command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port), "-n", "--user-claims", user]
-    log = tmp_path_factory.mktemp("idp") / "log.txt"
-    url = f"http://127.0.0.1:{port}"
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            until = time.monotonic() + 30
-            while True:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-                try:
-                    requests.get(f"{url}/.well-known/openid-configuration", timeout=1)
-                    break
-                except requests.ConnectionError:
-                    time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-@pytest.fixture
-def real_world(real_idp: str, tmp_path: Path) -> Iterator[World]:
-    """A seeded world on the machine's own time, for an IdP that has no other."""
-    issuer = settings(
-        issuer=real_idp,
-        allow_private_addresses=True,
-        acr={"": "urn:authserver:acr:password"},
-        presenters=[{"client": "backend", "upstream_clients": ["authserver"]}],
-    )
-    own = settings_for(f"sqlite:///{tmp_path / 'authserver.sqlite3'}", tmp_path, federation={"issuers": {NAME: issuer}})
-    migrate(own.database)
-    clock = HandClock(time.time())
-    app = make_app(own, clock)
-    wired = app.extensions["authserver"]
-    with app.app_context():
-        demo_cast.seed(wired)
-        secrets, passwords = demo_cast.new_secrets(wired), demo_cast.new_passwords(wired)
-        credentials = demo_cast.credentials(wired, secrets, passwords)
-    world = World(app, clock, credentials)
-    yield world
-    world.close()
 
 
 def test_a_person_signs_in_at_a_real_idp_and_their_token_is_evidence(real_world: World) -> None:

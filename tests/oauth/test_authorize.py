@@ -1,4 +1,4 @@
-"""`/oauth/authorize` (RFC 6749 §4.1, RFC 9700, RFC 9207, OIDC Core §3.1): who is answered, where, and what is refused."""
+"""`/oauth/authorize` (RFC 6749 §4.1, RFC 9700, RFC 9207, OIDC Core §3.1): who is answered, and what is refused."""
 
 import json
 

@@ -1,5 +1,6 @@
 """What a client can ask of the sign-in: `prompt`, `max_age`, `acr_values`, hints (OIDC Core §3.1.2.1, RFC 9470 §4)."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -160,7 +161,7 @@ def test_a_hint_about_who_is_signed_in_asks_for_nothing(world: World) -> None:
 def hints(world: World, browser: BrowserOf) -> dict[str, str]:
     """Return hints that are no hints about the agent to `backend`; the browser is the agent's."""
     own = str(browser.tokens()["id_token"])
-    s3 = {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token", "resource": None}
+    s3: dict[str, Any] = {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token", "resource": None}
     new_client(world, "app", first_party=True)
     return {
         "another person's": world.id_token("customer"),

@@ -1,10 +1,11 @@
 """`/oauth/logout` (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from authserver.protocol.names import TYPE_ID_TOKEN
 from tests.signing_in import BrowserOf, change_client, hidden, new_client, refresh, stranger_reasons
 from tests.world import ISSUER, Answer, World, claims, error
 
@@ -50,7 +51,7 @@ def test_everything_of_the_session_is_dead_at_once(world: World, browser: Browse
     assert error(refresh(world, tokens["refresh_token"])) == "invalid_grant"
     assert error(world.way_c(impersonating["impersonation"])) == "access_denied"
     ended = world.events("impersonation:ended", impersonating["impersonation_id"])[-1]
-    assert (ended["reason"], ended["by"]) == ("signed_out", world.id("agent"))
+    assert (ended["end_reason"], ended["ended_by"]) == ("signed_out", world.id("agent"))
 
 
 def test_another_sessions_tokens_go_on(world: World, browser: BrowserOf) -> None:
@@ -144,7 +145,7 @@ def test_with_a_hint_that_does_not_fit_the_person_is_asked(world: World, browser
     elif which == "garbage":
         query = {"id_token_hint": "x.y.z"}
     elif which == "act":
-        asked_for = {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token", "resource": None}
+        asked_for: dict[str, Any] = {"requested_token_type": TYPE_ID_TOKEN, "resource": None}
         query = {"id_token_hint": world.way_a(**asked_for).json["access_token"]}
     asked(browser, post_logout_redirect_uri=AFTER, **query)
 
@@ -164,16 +165,15 @@ def test_a_target_that_is_not_ours_is_not_followed(world: World, browser: Browse
     assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize(("csrf", "origin"), [("", ISSUER), ("x", ISSUER), (None, "https://example.net"), (None, "null")])
-def test_only_our_own_form_signs_a_person_out(
-    world: World, browser: BrowserOf, csrf: str | None, origin: str
-) -> None:
+@pytest.mark.parametrize(
+    ("csrf", "origin"), [("", ISSUER), ("x", ISSUER), (None, "https://example.net"), (None, "null")]
+)
+def test_only_our_own_form_signs_a_person_out(world: World, browser: BrowserOf, csrf: str | None, origin: str) -> None:
     shown = asked(browser)
     form = {**hidden(shown), **({} if csrf is None else {"csrf": csrf})}
     assert browser.post("/oauth/logout/confirm", origin, **form).status_code == 403
     assert not is_out(browser)
-    if origin == ISSUER:
-        assert world.events("request:refused")[-1]["reason"] == "csrf.token" or stranger_reasons(world)
+    assert stranger_reasons(world) == ({"csrf.token"} if origin == ISSUER else set())
 
 
 def test_who_is_not_signed_in_is_signed_out(world: World) -> None:
@@ -188,7 +188,8 @@ def test_a_logout_is_also_posted_from_the_clients_page(browser: BrowserOf) -> No
     """§2: GET and POST; a cookie with SameSite=Lax does not come with a POST from elsewhere, so it becomes a GET."""
     form = {"id_token_hint": browser.tokens()["id_token"], "post_logout_redirect_uri": AFTER, "state": "s"}
     posted = browser.post("/oauth/logout", "https://app.example.com", **form)
-    assert (posted.status_code, posted.headers["Location"]) == (303, f"/oauth/logout?{urlencode(form)}")
+    path, _, query = posted.headers["Location"].partition("?")
+    assert (posted.status_code, path, dict(parse_qsl(query))) == (303, "/oauth/logout", form)
     assert browser.follow(posted).headers["Location"] == f"{AFTER}?state=s"
     assert is_out(browser)
 

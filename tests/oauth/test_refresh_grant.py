@@ -15,7 +15,7 @@ from tests.signing_in import BrowserOf, new_client, refresh
 from tests.world import API, ISSUER, PAYMENTS, Answer, World, claims, error
 
 THREADS = 8
-BOTH = {"resource": [API, PAYMENTS], "scope": "openid accounts:read cards:write payments:read"}
+BOTH: dict[str, Any] = {"resource": [API, PAYMENTS], "scope": "openid accounts:read cards:write payments:read"}
 
 
 def granted(world: World, who: str = "customer", **changes: Any) -> dict[str, Any]:

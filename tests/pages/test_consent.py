@@ -4,7 +4,7 @@ import pytest
 
 from authserver.storage import authorizations, clients
 from tests.conftest import MakeWorld
-from tests.signing_in import CALLBACK, BrowserOf, answer_of, hidden, new_client
+from tests.signing_in import CALLBACK, BrowserOf, answer_of, hidden, new_client, redeem
 from tests.world import ISSUER, Answer, World, claims
 
 APP = {"client_id": "app"}
@@ -176,3 +176,15 @@ def test_the_form_may_lead_to_the_application_and_nowhere_else(
     new_client(world, "app3", redirect_uris=["http://127.0.0.1/callback", uri])
     shown = browser.authorize(client_id="app3", redirect_uri=uri)
     assert f"form-action 'self' {leads_to};" in shown.headers["Content-Security-Policy"]
+
+
+def test_a_consent_that_is_taken_back_kills_what_it_gave(world: World, browser: BrowserOf) -> None:
+    code = answer_of(decide(browser, browser.authorize(client_id="app")))["code"]
+    token = redeem(world, code, client="app").json["access_token"]
+    assert world.introspect(token)["active"]
+    account = browser.get("/account")
+    taken = browser.submit(account, "/account/applications/app/withdraw")
+    assert (taken.status_code, taken.headers["Location"]) == (303, "/account")
+    assert world.introspect(token) == {"active": False}
+    assert is_asked(browser.authorize(client_id="app"))
+    assert browser.submit(account, "/account/applications/app/withdraw").status_code == 404

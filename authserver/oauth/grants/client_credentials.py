@@ -3,7 +3,6 @@
 from typing import Any
 
 from authserver.oauth.grants.base import Grant
-from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS
 from authserver.protocol.refusals import InvalidScope
 from authserver.protocol.scopes import join_scope
@@ -20,16 +19,15 @@ class ClientCredentialsGrant(Grant):
         """Resolve what it is for, sign, write."""
         parts, work, client = self.parts, self.work, self.registered_client
         target = targets.resolve(work.session, client, self.named_resources, self.form.get("scope"))
-        scopes = tuple(name for name in target.names if name not in ISSUER_SCOPES)
-        if not scopes or (self.form.get("scope") is not None and scopes != target.names):
-            raise InvalidScope("scope.of_people")
+        if not target.asked:
+            raise InvalidScope("scope.nothing_left")
         draft = Draft(
             way=self.GRANT_TYPE,
             client_id=client.client_id,
             user_id=None,
             sub=client.client_id,
             audience=target.resources,
-            scope=scopes,
+            scope=target.names,
             expires_at=parts.clock.now() + parts.settings.tokens.access_token_seconds,
         )
         minted = parts.issuer.sign(work.session, draft)
@@ -39,5 +37,5 @@ class ClientCredentialsGrant(Grant):
             "access_token": minted.token,
             "token_type": "Bearer",
             "expires_in": minted.expires_in,
-            "scope": join_scope(scopes),
+            "scope": join_scope(target.names),
         }

@@ -36,7 +36,7 @@ def respond(grant: "Grant", exchange: ExchangeRequest) -> dict[str, Any]:
 
 def _draft(grant: "Grant", exchange: ExchangeRequest, person: SignedIn) -> Draft:
     session, client, now = grant.work.session, grant.registered_client, grant.parts.clock.now()
-    target = targets.resolve(session, client, grant.named_resources, grant.form.get("scope"))
+    target = targets.resolve(session, client, grant.named_resources, grant.form.get("scope"), of_people=True)
     user = people.find(session, person.user_id)
     scopes = _scopes(grant, target, person)
     if user is None or not scopes:

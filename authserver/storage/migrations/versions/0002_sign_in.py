@@ -1,4 +1,4 @@
-"""Sign-in: accounts, authorization codes, refresh tokens, devices, upstream issuers, support codes."""
+"""Sign-in: accounts, authorization codes, refresh tokens, upstream issuers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -137,29 +137,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_authorization_codes_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_authorization_codes_family_id'), ['family_id'], unique=False)
 
-    op.create_table('device_codes',
-    sa.Column('device_code_hash', sa.String(length=64), nullable=False),
-    sa.Column('user_code_hash', sa.String(length=64), nullable=False),
-    sa.Column('client_id', sa.String(length=128), nullable=False),
-    sa.Column('scopes', sa.JSON(), nullable=False),
-    sa.Column('resources', sa.JSON(), nullable=False),
-    sa.Column('address', sa.String(length=64), nullable=False),
-    sa.Column('state', sa.String(length=16), nullable=False),
-    sa.Column('user_id', sa.String(length=64), nullable=True),
-    sa.Column('session_id', sa.String(length=64), nullable=True),
-    sa.Column('interval', sa.BigInteger(), nullable=False),
-    sa.Column('polled_ms', sa.BigInteger(), nullable=True),
-    sa.Column('created_at', sa.BigInteger(), nullable=False),
-    sa.Column('expires_at', sa.BigInteger(), nullable=False),
-    sa.ForeignKeyConstraint(['client_id'], ['clients.client_id'], name=op.f('fk_device_codes_client_id')),
-    sa.ForeignKeyConstraint(['session_id'], ['sessions.id'], name=op.f('fk_device_codes_session_id')),
-    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_device_codes_user_id')),
-    sa.PrimaryKeyConstraint('device_code_hash', name=op.f('pk_device_codes')),
-    sa.UniqueConstraint('user_code_hash', name=op.f('uq_device_codes_user_code_hash'))
-    )
-    with op.batch_alter_table('device_codes', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_device_codes_expires_at'), ['expires_at'], unique=False)
-
     op.create_table('refresh_tokens',
     sa.Column('token_hash', sa.String(length=64), nullable=False),
     sa.Column('family_id', sa.String(length=64), nullable=False),
@@ -181,26 +158,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_refresh_tokens_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_refresh_tokens_family_id'), ['family_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_refresh_tokens_session_id'), ['session_id'], unique=False)
-
-    op.create_table('support_codes',
-    sa.Column('code_hash', sa.String(length=64), nullable=False),
-    sa.Column('user_id', sa.String(length=64), nullable=False),
-    sa.Column('session_id', sa.String(length=64), nullable=False),
-    sa.Column('mode', sa.String(length=16), nullable=False),
-    sa.Column('resources', sa.JSON(), nullable=False),
-    sa.Column('scopes', sa.JSON(), nullable=False),
-    sa.Column('lifetime', sa.BigInteger(), nullable=False),
-    sa.Column('created_at', sa.BigInteger(), nullable=False),
-    sa.Column('expires_at', sa.BigInteger(), nullable=False),
-    sa.Column('used_at', sa.BigInteger(), nullable=True),
-    sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
-    sa.ForeignKeyConstraint(['session_id'], ['sessions.id'], name=op.f('fk_support_codes_session_id')),
-    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_support_codes_user_id')),
-    sa.PrimaryKeyConstraint('code_hash', name=op.f('pk_support_codes'))
-    )
-    with op.batch_alter_table('support_codes', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_support_codes_expires_at'), ['expires_at'], unique=False)
-        batch_op.create_index(batch_op.f('ix_support_codes_user_id'), ['user_id'], unique=False)
 
     with op.batch_alter_table('clients', schema=None) as batch_op:
         batch_op.add_column(sa.Column('redirect_uris', sa.JSON(), server_default='[]', nullable=False))
@@ -238,21 +195,12 @@ def downgrade() -> None:
         batch_op.drop_column('post_logout_redirect_uris')
         batch_op.drop_column('redirect_uris')
 
-    with op.batch_alter_table('support_codes', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_support_codes_user_id'))
-        batch_op.drop_index(batch_op.f('ix_support_codes_expires_at'))
-
-    op.drop_table('support_codes')
     with op.batch_alter_table('refresh_tokens', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_refresh_tokens_session_id'))
         batch_op.drop_index(batch_op.f('ix_refresh_tokens_family_id'))
         batch_op.drop_index(batch_op.f('ix_refresh_tokens_expires_at'))
 
     op.drop_table('refresh_tokens')
-    with op.batch_alter_table('device_codes', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_device_codes_expires_at'))
-
-    op.drop_table('device_codes')
     with op.batch_alter_table('authorization_codes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_authorization_codes_family_id'))
         batch_op.drop_index(batch_op.f('ix_authorization_codes_expires_at'))
