@@ -2,7 +2,7 @@
 
 import atexit
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
@@ -16,6 +16,14 @@ from werkzeug.exceptions import HTTPException
 
 from authserver import settings as settings_module
 from authserver import telemetry
+from authserver.accounts.passkeys import Passkeys
+from authserver.accounts.passwords import Passwords
+from authserver.accounts.pending import PendingLogins
+from authserver.accounts.recovery import RecoveryCodes
+from authserver.accounts.sessions import Sessions
+from authserver.accounts.sign_in import SignIn
+from authserver.accounts.throttle import Throttle
+from authserver.accounts.totp import TotpApps
 from authserver.api.blueprints import add_document, create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.appetize.handoffs import Handoffs
@@ -24,6 +32,10 @@ from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import Entropy, SystemEntropy
+from authserver.federation.people import FederatedPeople
+from authserver.federation.sessions import ForeignSessions
+from authserver.federation.trusted import TrustedIssuers
+from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
@@ -32,9 +44,12 @@ from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
+from authserver.oauth.foreign_evidence import ForeignEvidence
+from authserver.oauth.markers import Markers
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
-from authserver.pages.interaction import create_blueprint as create_pages
+from authserver.pages.blueprint import create_blueprint as create_pages
+from authserver.pages.parts import PageParts
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
@@ -44,13 +59,25 @@ from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
 from authserver.tokens.keyring import Keyring
+from authserver.tokens.sealing import Sealer
 from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
-from authserver.web.limits import Limits, address_in
+from authserver.web.browser import Browser
+from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.refusals import Evidence, http_error
 
 DEMO_MARK = "demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Federated:
+    """Trusted issuers, and sign-in through them."""
+
+    trusted: TrustedIssuers
+    people: FederatedPeople
+    sessions: ForeignSessions
+    upstream: UpstreamSignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +94,9 @@ class Wired:
     lifecycle: Lifecycle
     issuer: Issuer
     verifier: Verifier
+    federation: Federated
+    sessions: Sessions
+    sign_in: SignIn
     jobs: Loop
 
 
@@ -117,13 +147,17 @@ def _wire(
 ) -> tuple[Wired, Evidence]:
     trail, strangers = Trail(clock, entropy), Strangers(clock)
     keyring = Keyring.from_settings(settings, clock)
-    hasher = SecretHasher(load_or_create_pepper(settings.keys.folder, entropy))
+    pepper = load_or_create_pepper(settings.keys.folder, entropy)
+    hasher = SecretHasher(pepper)
     judge = Judge(_policy(settings), settings.impersonation, hasher)
     lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
 
     def on_issued(work: Work, minted: Minted) -> None:
         metrics.tokens_issued.labels(minted.draft.way).inc()
         trail.record(work, _token_issued(minted))
+
+    def on_sessions_ended(work: Work, session_ids: Sequence[str], by: str) -> None:
+        lifecycle.end_all(work, by=by, reason="signed_out", sessions=list(session_ids))
 
     issuer = Issuer(settings.issuer, settings.keys.access_token_alg, keyring, clock, entropy, on_issued)
     jobs = JobParts(
@@ -145,14 +179,40 @@ def _wire(
         lifecycle=lifecycle,
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
+        federation=_federated(settings, hasher, trail, clock, entropy),
+        sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
+        sign_in=SignIn(
+            passwords=Passwords(settings.accounts, trail, clock, entropy),
+            totp=TotpApps(settings.issuer, Sealer(pepper, entropy), trail, clock, entropy),
+            recovery=RecoveryCodes(hasher, trail, clock, entropy),
+            passkeys=Passkeys(settings.issuer, trail, clock, entropy),
+            throttle=Throttle(settings.accounts, hasher, clock),
+            pending=PendingLogins(settings.accounts, hasher, clock, entropy),
+            trail=trail,
+        ),
         jobs=Loop(app, jobs),
     )
     return wired, Evidence(trail, strangers, metrics)
 
 
+def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy) -> Federated:
+    trusted = TrustedIssuers(
+        settings.federation, settings.issuer, max_token_bytes=settings.server.max_token_bytes, clock=clock
+    )
+    people = FederatedPeople(settings.federation, trail, clock, entropy)
+    return Federated(
+        trusted=trusted,
+        people=people,
+        sessions=ForeignSessions(people, hasher, trail, clock),
+        upstream=UpstreamSignIn(trusted, hasher, clock, entropy),
+    )
+
+
 def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     settings, clock = wired.settings, wired.clock
     minting = Minting(settings.issuer, settings.tokens)
+    bearer = BearerAuthentication(settings.issuer, wired.verifier)
+    browser = Browser(settings.issuer, wired.sessions, wired.hasher)
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -161,16 +221,35 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         issuer=wired.issuer,
         verifier=wired.verifier,
         client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
-        evidence=EvidenceRules(settings.issuer, wired.verifier),
+        evidence=EvidenceRules(
+            settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
+        ),
         lifecycle=wired.lifecycle,
         minting=minting,
+        refusals=refusals,
+        entropy=wired.entropy,
+        hasher=wired.hasher,
+        bearer=bearer,
+        browser=browser,
+        sessions=wired.sessions,
+        markers=Markers(wired.hasher, clock),
+    )
+    pages = PageParts(
+        settings=settings,
+        clock=clock,
+        browser=browser,
+        sessions=wired.sessions,
+        sign_in=wired.sign_in,
+        upstream=wired.federation.upstream,
+        people=wired.federation.people,
+        trail=wired.trail,
         refusals=refusals,
     )
     api = ApiParts(
         settings=settings,
         clock=clock,
         trail=wired.trail,
-        bearer=BearerAuthentication(settings.issuer, wired.verifier),
+        bearer=bearer,
         lifecycle=wired.lifecycle,
         decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
         handoffs=Handoffs(
@@ -186,7 +265,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         refusals=refusals,
     )
     app.register_blueprint(create_oauth(oauth))
-    app.register_blueprint(create_pages())
+    app.register_blueprint(create_pages(pages))
     rest, appetize = create_blueprints(api)
     add_document(app, rest)
     app.register_api(rest)
@@ -234,7 +313,9 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
             response.headers.setdefault(name, value)
         return response
 
-    def allowed_origins(path: str) -> frozenset[str]:
+    def allowed_origins(path: str) -> Container[str]:
+        if path in {"/oauth/authorize", "/oauth/logout"}:  # clients' pages post there (OIDC Core §3.1.2.1)
+            return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
         return frozenset()

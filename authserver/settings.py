@@ -19,6 +19,8 @@ from pydantic import (
     field_validator,
 )
 
+from authserver.settings_federation import Federation
+
 _PACKAGED = Path(__file__).with_name("_config")
 _PREFIX = "AUTHSERVER_"
 _CONFIG_VARIABLE = "AUTHSERVER_CONFIG"
@@ -136,6 +138,27 @@ class Tokens(_Section):
     max_act_depth: int = Field(ge=1, le=16)
 
 
+class Accounts(_Section):
+    """Sign-in here: how long it lasts, what a password costs, and how guessing is slowed down."""
+
+    session_seconds: Seconds
+    session_idle_seconds: Seconds
+    login_seconds: Seconds
+    password_min_chars: int = Field(ge=8, le=64)
+    password_min_score: int = Field(ge=0, le=4)
+    password_concurrency: int = Field(ge=1)
+    password_waiting: int = Field(ge=0)
+    password_wait_seconds: float = Field(ge=0, le=30)
+    argon2_time_cost: int = Field(ge=1)
+    argon2_memory_kib: int = Field(ge=8)
+    argon2_parallelism: int = Field(ge=1, le=64)
+    account_free_failures: int = Field(ge=1)
+    address_free_failures: int = Field(ge=1)
+    backoff_seconds: Seconds
+    backoff_max_seconds: Seconds
+    backoff_forget_seconds: Seconds
+
+
 class Impersonation(_Section):
     """The limits and vocabulary of impersonations."""
 
@@ -202,11 +225,13 @@ class Settings(_Section):
     database: Database
     keys: Keys
     tokens: Tokens
+    accounts: Accounts
     impersonation: Impersonation
     policy: Policy
     exchange: Exchange
     audit: Audit
     appetize: Appetize
+    federation: Federation = Federation()
     log: Log
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -20,6 +21,8 @@ from authserver.cli import demo_cast
 from authserver.cli.db import migrate
 from authserver.storage.database import db
 from tests.world import HandClock, World, make_app, settings_for
+
+pytest_plugins = ["tests.real_idp"]
 
 _START_SECONDS = 30
 
@@ -68,7 +71,8 @@ def _seeded(url: str, folder: Path) -> Template:
     wired = app.extensions["authserver"]
     with app.app_context():
         demo_cast.seed(wired)
-        credentials = demo_cast.credentials(wired, demo_cast.new_secrets(wired))
+        secrets, passwords = demo_cast.new_secrets(wired), demo_cast.new_passwords(wired)
+        credentials = demo_cast.credentials(wired, secrets, passwords)
         db.session.remove()
         db.engine.dispose()
     return Template(url, folder, credentials)
@@ -119,7 +123,7 @@ def make_postgres_world(
         folder = tmp_path / "world"
         if not urls:
             shutil.copytree(postgres_template.folder, folder)
-            template = postgres_template.url.split("?")[0].rsplit("/", 1)[1]
+            template = urlsplit(postgres_template.url).path.removeprefix("/")
             urls.append(postgres(template))
         settings = settings_for(urls[0], folder, **sections)
         clock = HandClock()

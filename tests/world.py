@@ -70,8 +70,17 @@ def _toml(tree: dict[str, dict[str, Any]]) -> str:
     lines: list[str] = []
     for section, values in tree.items():
         lines.append(f"[{section}]")
-        lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items()]
+        lines += [f"{json.dumps(key)} = {_toml_value(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    """Write tables inline; everything else is as in JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml_value(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(value)
 
 
 @dataclass(frozen=True)

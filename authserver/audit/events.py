@@ -233,6 +233,73 @@ class ResourceChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionStarted(Event):
+    """A person signed in; `issuer` is where, None for an account of ours."""
+
+    name: ClassVar[str] = "session:started"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    session_id: str
+    user_id: str
+    acr: str
+    amr: tuple[str, ...]
+    issuer: str | None
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionReauthenticated(Event):
+    """A person who was signed in proved again who they are: from here on the session says so."""
+
+    name: ClassVar[str] = "session:reauthenticated"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    session_id: str
+    user_id: str
+    acr: str
+    amr: tuple[str, ...]
+    issuer: str | None
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInFailed(Event):
+    """Somebody failed to sign in; `user_id` is None where there is no such account."""
+
+    name: ClassVar[str] = "sign-in:failed"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    user_id: str | None
+    reason: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialChanged(Event):
+    """A credential of a person was set, confirmed, replaced, used up or removed; `kind` says which sort."""
+
+    name: ClassVar[str] = "credential:changed"
+
+    user_id: str
+    kind: str
+    action: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityLinked(Event):
+    """A trusted issuer's subject became somebody here: `how` is linked (by a verified address) or created."""
+
+    name: ClassVar[str] = "identity:linked"
+    personal: ClassVar[frozenset[str]] = frozenset({"sub"})
+
+    user_id: str
+    issuer: str
+    sub: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionEnded(Event):
     """A person's session came to its end."""
 

@@ -65,7 +65,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         with app.app_context():
             demo_cast.seed(wired)
             secrets = demo_cast.new_secrets(wired)
-            first = demo_cast.credentials(wired, secrets)
+            passwords = demo_cast.new_passwords(wired)
+            first = demo_cast.credentials(wired, secrets, passwords)
             db.engine.dispose()
 
         def when_ready() -> None:
@@ -73,7 +74,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             narrate(first, file, settings_file)
             while not threading.Event().wait(_REFRESH_SECONDS):
                 with app.app_context():
-                    write_credentials(file, demo_cast.credentials(wired, secrets))
+                    write_credentials(file, demo_cast.credentials(wired, secrets, passwords))
 
         environ = {"AUTHSERVER_CONFIG": str(settings_file), "AUTHSERVER_LOG__LEVEL": "warning"}
         listener.run(reservation, workers=workers, environ=environ, on_ready=when_ready)

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from authserver.app import DEMO_MARK, Wired, prepare
-from authserver.audit.events import ClientChanged, ConsentGranted, ResourceChanged, UserChanged
-from authserver.protocol.access import entitled
-from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE, Kind, Population, Role, Way
+from authserver.audit.events import ClientChanged, ConsentGranted, CredentialChanged, ResourceChanged, UserChanged
+from authserver.protocol.access import ISSUER_SCOPES, entitled
+from authserver.protocol.names import (
+    GRANT_AUTHORIZATION_CODE,
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_REFRESH_TOKEN,
+    GRANT_TOKEN_EXCHANGE,
+    Kind,
+    Population,
+    Role,
+    Way,
+)
 from authserver.protocol.scopes import Scope
-from authserver.storage import clients, impersonations, marks, people, resources
+from authserver.storage import accounts, clients, impersonations, marks, people, resources
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.tables import Client, Consent, Resource, Session, User
 from authserver.tokens.issuer import Draft
@@ -69,9 +78,17 @@ def seed(wired: Wired) -> None:
 
 
 def _seed_clients(wired: Wired, work: Work) -> None:
-    every_scope = [scope.name for scope in _SCOPES]
+    every_scope = [*(scope.name for scope in _SCOPES), *sorted(ISSUER_SCOPES)]
     exchanging = {
-        "grant_types": [GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE],
+        "grant_types": [
+            GRANT_AUTHORIZATION_CODE,
+            GRANT_REFRESH_TOKEN,
+            GRANT_CLIENT_CREDENTIALS,
+            GRANT_TOKEN_EXCHANGE,
+        ],
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "post_logout_redirect_uris": ["http://127.0.0.1/signed-out"],
+        "first_party": True,
         "ways": list(Way),
         "scopes": every_scope,
         "default_resources": [API],
@@ -172,29 +189,44 @@ def new_secrets(wired: Wired) -> dict[str, str]:
     return secrets
 
 
-def credentials(wired: Wired, secrets: dict[str, str]) -> dict[str, Any]:
+def new_passwords(wired: Wired) -> dict[str, str]:
+    """Give everybody of the cast a new password; return them by key. Whoever is disabled has one too."""
+    passwords = {member.key: wired.entropy.token() for member in CAST}
+    hashes = {key: wired.sign_in.passwords.hash(password) for key, password in passwords.items()}
+    with unit_of_work() as work:
+        work.lock()
+        for key, hashed in hashes.items():
+            user = people.by_username(work.session, f"{key}@example.com")
+            if user is not None:
+                accounts.put_password(work.session, user.id, hashed, now=wired.clock.now())
+                event = CredentialChanged(user_id=user.id, kind="password", action="set", by=BY)
+                wired.trail.record(work, event)
+    return passwords
+
+
+def credentials(wired: Wired, secrets: dict[str, str], passwords: dict[str, str]) -> dict[str, Any]:
     """Sign everybody in anew, and return what the credentials file holds (design section 9)."""
     issuer = wired.settings.issuer
     return {
         "issuer": issuer,
         "console": None,
-        "account": None,
+        "account": f"{issuer}/account",
         "clients": {
             client_id: {"client_id": client_id, "client_secret": secret} for client_id, secret in secrets.items()
         },
-        "users": {member.key: _sign_in(wired, member) for member in CAST},
+        "users": {member.key: _sign_in(wired, member, passwords[member.key]) for member in CAST},
         "resources": [API, PAYMENTS],
         "appetize": {"app": "demo-bank", "device_stand_in": None},
     }
 
 
-def _sign_in(wired: Wired, member: _Member) -> dict[str, str | None]:
+def _sign_in(wired: Wired, member: _Member, password: str) -> dict[str, str | None]:
     with unit_of_work() as work:
         user = people.by_username(work.session, f"{member.key}@example.com")
         if user is None:
             msg = f"{member.key} is not seeded"
             raise LookupError(msg)
-        shown: dict[str, str | None] = {"id": user.id, "username": user.username, "password": None}
+        shown: dict[str, str | None] = {"id": user.id, "username": user.username, "password": password}
         if not user.enabled:
             return {**shown, "access_token": None, "id_token": None}
         return shown | _tokens(wired, work, user)

@@ -7,6 +7,7 @@ something is still lacking for a yes, is an `@outcome` on a forbid.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import assert_never
 
@@ -47,6 +48,7 @@ __all__ = [
     "explain",
 ]
 
+_REMEMBERED = 1024
 NOT_EVALUATED = "policy.error"
 NOTHING_PERMITS = "policy.nothing-permits"
 
@@ -107,6 +109,7 @@ class PolicySet:
     def __init__(self, text: PolicyText) -> None:
         """Take what `read_folder` read."""
         self._text = text
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._decide)
 
     @classmethod
     def load(cls, folder: Path) -> "PolicySet":
@@ -126,6 +129,10 @@ class PolicySet:
         return tuple(self._text.rules.values())
 
     def decide(self, facts: Facts) -> Decision:
+        """Decide, or remember: a decision is a pure function of the facts (and is asked for twice, under lock too)."""
+        return self._remembered(facts)
+
+    def _decide(self, facts: Facts) -> Decision:
         """Decide; without a target only whether the actor may ask at all.
 
         A forbid that names a need hides whether anything permits. So the facts are judged again as if every need found

@@ -12,7 +12,16 @@ from authserver.audit.strangers import Strangers
 from authserver.clock import Clock
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.settings import Settings
-from authserver.storage import DbSession, clients, impersonations, tokens
+from authserver.storage import (
+    DbSession,
+    accounts,
+    authorizations,
+    clients,
+    federation,
+    impersonations,
+    sign_ins,
+    tokens,
+)
 from authserver.storage.database import unit_of_work
 from authserver.telemetry import logger
 
@@ -107,4 +116,9 @@ class Loop:
         with unit_of_work() as work:
             work.lock()
             clients.forget_assertions(work.session, before=now)
+            federation.forget_logins(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            sign_ins.forget_logins(work.session, before=now)
+            wait = self._parts.settings.accounts.backoff_forget_seconds
+            accounts.forget_throttles(work.session, before=now - wait)

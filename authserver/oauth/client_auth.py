@@ -20,6 +20,7 @@ from authserver.tokens.client_keys import UntrustworthyAssertionError, signed_cl
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 from authserver.web.refusals import Trace
 
+PUBLIC = "none"
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 _MAX_ASSERTION_SECONDS = 3600
 _LEEWAY_SECONDS = 30
@@ -33,6 +34,20 @@ class ClientAuthentication:
         self._issuer = issuer
         self._hasher = hasher
         self._clock = clock
+
+    def identify(self, work: Work, request: Request, form: Form, trace: Trace) -> RegisteredClient:
+        """Return the client, authenticated; a public one, which cannot be, by its `client_id` alone (§2.1)."""
+        silent = request.headers.get("Authorization") is None and not {"client_secret", "client_assertion"} & {
+            *form.single
+        }
+        client_id = form.get("client_id")
+        if silent and client_id is not None:
+            client = clients.find(work.session, client_id)
+            if client is not None and client.enabled and client.auth_method == PUBLIC:
+                trace.tried_client_id = client_id
+                trace.client_id = client_id
+                return client
+        return self.authenticate(work, request, form, trace)
 
     def authenticate(self, work: Work, request: Request, form: Form, trace: Trace) -> RegisteredClient:
         """Return the client. Two methods at once, or another `client_id` beside, are `invalid_request`."""

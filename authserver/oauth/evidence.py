@@ -1,13 +1,15 @@
 """What counts as evidence, and from whom (design section 3 "Evidence")."""
 
 from authserver.impersonation.asks import ActingPerson
+from authserver.oauth.foreign_evidence import ForeignEvidence
 from authserver.protocol.access import IMPERSONATE, entitled
-from authserver.protocol.actors import Actor
+from authserver.protocol.actors import Actor, MayAct
 from authserver.protocol.names import TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, Kind
 from authserver.protocol.refusals import AccessDenied, InvalidEvidence
 from authserver.protocol.tokens import VerifiedToken
 from authserver.storage import DbSession, people, resources
 from authserver.storage.clients import RegisteredClient
+from authserver.storage.database import Work
 from authserver.tokens.verifier import UntrustworthyTokenError, Verifier
 from authserver.web.refusals import Trace
 
@@ -21,15 +23,22 @@ _EITHER = frozenset({Kind.ACCESS, Kind.ID})
 class EvidenceRules:
     """Turns an unverified token into evidence for one client, or refuses it."""
 
-    def __init__(self, issuer: str, verifier: Verifier) -> None:
-        """Judge tokens of `issuer`."""
+    def __init__(self, issuer: str, verifier: Verifier, foreign: ForeignEvidence) -> None:
+        """Judge tokens of `issuer`, and leave those of trusted issuers to `foreign`."""
         self._issuer = issuer
         self._verifier = verifier
+        self.foreign = foreign
 
     def acting_person(
-        self, session: DbSession, client: RegisteredClient, unverified_token: str, token_type: str, trace: Trace
-    ) -> tuple[ActingPerson, VerifiedToken]:
-        """Return who acts: a person with `impersonate`, by a token without `act` that this client may present."""
+        self, work: Work, client: RegisteredClient, unverified_token: str, token_type: str, trace: Trace
+    ) -> tuple[ActingPerson, MayAct | None]:
+        """Return who acts: a person with `impersonate`, by a token without `act` that this client may present.
+
+        With it goes the token's `may_act`, where that has not been held against the client yet.
+        """
+        if self.foreign.issued(unverified_token):
+            return self.foreign.acting_person(work, client, unverified_token, token_type, trace), None
+        session = work.session
         token = self._verify(session, unverified_token, _KINDS.get(token_type, _EITHER))
         _must_be_presentable(token, client, frozenset({client.client_id}))
         if token.act is not None:
@@ -44,7 +53,7 @@ class EvidenceRules:
             raise AccessDenied("actor.not_entitled")
         if token.kind is Kind.ACCESS and IMPERSONATE not in token.scope:
             raise AccessDenied("actor.without_impersonate")
-        return ActingPerson(user_id=token.user_id, authentication=token.authentication), token
+        return ActingPerson(user_id=token.user_id, authentication=token.authentication), token.may_act
 
     def own_user(self, session: DbSession, client: RegisteredClient, unverified_token: str) -> VerifiedToken:
         """Return a user's own access token, which may carry `act` already (way D)."""

@@ -20,7 +20,8 @@ _TOKEN_TYPES = frozenset({TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT})
 _MAX_TICKET_CHARS = 128
 _MAX_ID_CHARS = 255
 _MAX_DIGITS = 18
-_NOT_IN_D = ("mode", "override")
+_NO_IMPERSONATION = frozenset({Way.ON_BEHALF_OF, Way.TRUSTED_ISSUER})
+_OF_IMPERSONATION = ("mode", "override")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +82,7 @@ def _way(subject_type: str, requested_subject: str | None) -> Way:
         raise InvalidRequest("subject.type", "subject_token_type is not supported.")
     if requested_subject is not None:
         return Way.OWN_TOKEN
-    if subject_type == TYPE_ACCESS_TOKEN:
-        return Way.ON_BEHALF_OF
-    raise InvalidRequest("subject.no_requested_subject", "requested_subject is required with this subject_token_type.")
+    return Way.ON_BEHALF_OF if subject_type == TYPE_ACCESS_TOKEN else Way.TRUSTED_ISSUER
 
 
 def _check_way(way: Way, form: Form) -> None:
@@ -93,9 +92,9 @@ def _check_way(way: Way, form: Form) -> None:
             raise InvalidRequest("requested_subject.unexpected", "requested_subject has no place in this exchange.")
         if form.get("actor_token") is None:
             raise InvalidRequest("actor.missing", "actor_token is required.")
-    if way is Way.OWN_TOKEN and form.get("actor_token") is not None:
+    if way in {Way.OWN_TOKEN, Way.TRUSTED_ISSUER} and form.get("actor_token") is not None:
         raise InvalidRequest("actor.unexpected", "actor_token has no place in this exchange.")
-    if way is Way.ON_BEHALF_OF and any(form.get(name) is not None for name in _NOT_IN_D):
+    if way in _NO_IMPERSONATION and any(form.get(name) is not None for name in _OF_IMPERSONATION):
         raise InvalidRequest("mode.unexpected", "mode and override have no place in this exchange.")
 
 

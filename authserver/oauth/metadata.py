@@ -4,12 +4,16 @@ from collections.abc import Callable, Sequence
 
 from flask import Response, json
 
-from authserver.oauth.client_auth import METHODS
+from authserver.accounts.authentication import ACR_VALUES
+from authserver.oauth.client_auth import METHODS, PUBLIC
 from authserver.oauth.parts import OAuthParts
 from authserver.storage import resources
 from authserver.storage.database import unit_of_work
 from authserver.tokens.client_keys import ASSERTION_ALGS
 from authserver.web.refusals import json_answer
+
+_AUTH_METHODS = {"token": (*METHODS, PUBLIC), "introspection": METHODS, "revocation": (*METHODS, PUBLIC)}
+_ID_TOKEN_ALGS = ("RS256", "ES256", "PS256", "EdDSA")
 
 
 def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Response]:
@@ -19,24 +23,35 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
     def document() -> Response:
         with unit_of_work() as work:
             scopes = sorted(resources.scopes_of(work.session))
-            algs = sorted({str(key["alg"]) for key in parts.keyring.jwks(work.session)["keys"]})
+            published = {key["alg"] for key in parts.keyring.jwks(work.session)["keys"]}
         return json_answer(
             {
                 "issuer": issuer,
+                "authorization_endpoint": f"{issuer}/oauth/authorize",
+                "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+                "end_session_endpoint": f"{issuer}/oauth/logout",
                 "token_endpoint": f"{issuer}/oauth/token",
                 "jwks_uri": f"{issuer}/oauth/jwks",
                 "introspection_endpoint": f"{issuer}/oauth/introspect",
                 "revocation_endpoint": f"{issuer}/oauth/revoke",
                 "grant_types_supported": list(grant_types),
-                "response_types_supported": [],
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "code_challenge_methods_supported": ["S256"],
+                "prompt_values_supported": ["none", "login", "consent", "select_account"],
+                "authorization_response_iss_parameter_supported": True,
+                "request_parameter_supported": False,
+                "request_uri_parameter_supported": False,
+                "claims_supported": ["sub", "name", "preferred_username", "email", "auth_time", "acr", "amr", "sid"],
+                "acr_values_supported": list(ACR_VALUES),
                 "subject_types_supported": ["public"],
                 "scopes_supported": scopes,
-                "id_token_signing_alg_values_supported": algs,
+                "id_token_signing_alg_values_supported": [alg for alg in _ID_TOKEN_ALGS if alg in published],
                 **{
                     f"{endpoint}_endpoint_{key}": list(values)
-                    for endpoint in ("token", "introspection", "revocation")
+                    for endpoint, methods in _AUTH_METHODS.items()
                     for key, values in (
-                        ("auth_methods_supported", METHODS),
+                        ("auth_methods_supported", methods),
                         ("auth_signing_alg_values_supported", ASSERTION_ALGS),
                     )
                 },

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+from authserver.accounts.sessions import Sessions
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
+from authserver.entropy import Entropy
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
+from authserver.oauth.markers import Markers
 from authserver.settings import Settings
 from authserver.tokens.issuer import Issuer
 from authserver.tokens.keyring import Keyring
+from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
+from authserver.web.bearer import BearerAuthentication
+from authserver.web.browser import Browser
 from authserver.web.refusals import Evidence
 
 
@@ -30,3 +36,9 @@ class OAuthParts:
     lifecycle: Lifecycle
     minting: Minting
     refusals: Evidence
+    entropy: Entropy
+    hasher: SecretHasher
+    bearer: BearerAuthentication
+    browser: Browser
+    sessions: Sessions
+    markers: Markers

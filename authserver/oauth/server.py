@@ -6,21 +6,26 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 from flask import Blueprint, Request, Response
 
+from authserver.oauth.authorize import authorize, decide_consent
 from authserver.oauth.form import Form
+from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
+from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import TokenExchangeGrant
 from authserver.oauth.introspection import introspect
+from authserver.oauth.logout import confirm_logout, logout
 from authserver.oauth.metadata import jwks, metadata
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.revocation import revoke
 from authserver.oauth.token import token
+from authserver.oauth.userinfo import userinfo
 
 if TYPE_CHECKING:
     from authserver.storage.clients import RegisteredClient
     from authserver.storage.database import Work
     from authserver.web.refusals import Trace
 
-GRANTS = (ClientCredentialsGrant, TokenExchangeGrant)
+GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, ClientCredentialsGrant, TokenExchangeGrant)
 
 
 class TokenRequest(OAuth2Request):
@@ -80,6 +85,12 @@ def create_blueprint(parts: OAuthParts) -> Blueprint:
     grant_types = [str(grant.GRANT_TYPE) for grant in GRANTS]
     post = ["POST"]
     blueprint.add_url_rule("/oauth/token", "token", lambda: token(server), methods=post)
+    both = ["GET", "POST"]
+    blueprint.add_url_rule("/oauth/authorize", "authorize", lambda: authorize(parts), methods=both)
+    blueprint.add_url_rule("/oauth/consent", "decide_consent", lambda: decide_consent(parts), methods=post)
+    blueprint.add_url_rule("/oauth/userinfo", "userinfo", lambda: userinfo(parts), methods=both)
+    blueprint.add_url_rule("/oauth/logout", "logout", lambda: logout(parts), methods=both)
+    blueprint.add_url_rule("/oauth/logout/confirm", "confirm_logout", lambda: confirm_logout(parts), methods=post)
     blueprint.add_url_rule("/oauth/introspect", "introspect", lambda: introspect(parts), methods=post)
     blueprint.add_url_rule("/oauth/revoke", "revoke", lambda: revoke(parts), methods=post)
     blueprint.add_url_rule("/oauth/jwks", "jwks", lambda: jwks(parts))

@@ -28,7 +28,7 @@ def _respond(server: "Server", work: Work, trace: Trace) -> Response:
     from authserver.oauth.server import GRANTS, TokenRequest  # noqa: PLC0415 - server.py lists this endpoint
 
     form = Form.read(request)
-    client = server.parts.client_authentication.authenticate(work, request, form, trace)
+    client = server.parts.client_authentication.identify(work, request, form, trace)
     if form.require("grant_type") not in {grant.GRANT_TYPE for grant in GRANTS}:
         raise UnsupportedGrantType("grant.unknown")
     token_request = TokenRequest(request, server.parts.settings.issuer + "/oauth/token", form, work, trace)

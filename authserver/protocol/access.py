@@ -23,7 +23,12 @@ ROLE_SCOPES: dict[Role, frozenset[str]] = {
 }
 """The scopes of the issuer itself that each role is entitled to. None of them can ever be delegated."""
 
-ISSUER_SCOPES = frozenset[str]().union(*ROLE_SCOPES.values())
+OPENID = "openid"
+OFFLINE_ACCESS = "offline_access"
+OIDC_SCOPES = frozenset({OPENID, "profile", "email", OFFLINE_ACCESS})
+"""The scopes of OIDC Core §5.4 and §11: anybody may have them, at the issuer alone."""
+
+ISSUER_SCOPES = frozenset[str]().union(OIDC_SCOPES, *ROLE_SCOPES.values())
 
 
 def entitled(roles: Iterable[str]) -> frozenset[str]:
@@ -42,6 +47,8 @@ class Credential(StrEnum):
     """A person's access token for the issuer, without `act`."""
     IMPERSONATION = "impersonation"
     """A token with `act`: it speaks for its own impersonation alone."""
+    BROWSER = "browser"
+    """A browser session's cookie; what changes something wants the form's own proof besides."""
     CONFIG_SECRET = "config_secret"
 
 
@@ -86,6 +93,32 @@ TABLE: tuple[Rule, ...] = (
     Rule("oauth.jwks", Credential.NONE),
     Rule("oauth.openid_configuration", Credential.NONE),
     Rule("oauth.oauth_metadata", Credential.NONE),
+    Rule("oauth.authorize", Credential.NONE),
+    Rule("oauth.decide_consent", Credential.BROWSER),
+    Rule("oauth.userinfo", _P, OPENID),
+    Rule("oauth.logout", Credential.NONE),
+    Rule("oauth.confirm_logout", Credential.BROWSER),
+    Rule("pages.login", Credential.NONE),
+    Rule("pages.prove_password", Credential.NONE),
+    Rule("pages.factor", Credential.NONE),
+    Rule("pages.prove_factor", Credential.NONE),
+    Rule("pages.begin_upstream", Credential.NONE),
+    Rule("pages.finish_upstream", Credential.NONE),
+    Rule("pages.logout", Credential.NONE),
+    Rule("pages.sign_out", Credential.BROWSER),
+    Rule("pages.account", Credential.BROWSER),
+    Rule("pages.end_session", Credential.BROWSER, relation=Relation.SUBJECT),
+    Rule("pages.end_other_sessions", Credential.BROWSER),
+    Rule("pages.withdraw_application", Credential.BROWSER),
+    Rule("pages.enrol_totp", Credential.BROWSER),
+    Rule("pages.confirm_totp", Credential.BROWSER),
+    Rule("pages.remove_totp", Credential.BROWSER),
+    Rule("pages.new_recovery_codes", Credential.BROWSER),
+    Rule("pages.passkey_options", Credential.NONE),
+    Rule("pages.prove_passkey", Credential.NONE),
+    Rule("pages.registration_options", Credential.BROWSER),
+    Rule("pages.add_passkey", Credential.BROWSER),
+    Rule("pages.remove_passkey", Credential.BROWSER),
     Rule("pages.interaction", Credential.NONE),
     Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),

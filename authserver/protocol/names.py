@@ -5,6 +5,8 @@ from enum import StrEnum
 
 GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_CLIENT_CREDENTIALS = "client_credentials"
+GRANT_AUTHORIZATION_CODE = "authorization_code"
+GRANT_REFRESH_TOKEN = "refresh_token"
 
 TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
@@ -31,6 +33,7 @@ class Way(StrEnum):
     OWN_TOKEN = "B"
     IMPERSONATION = "C"
     ON_BEHALF_OF = "D"
+    TRUSTED_ISSUER = "E"
 
 
 class Mode(StrEnum):

@@ -46,6 +46,13 @@ class InvalidClient(Refusal):
     words = "Client authentication failed."
 
 
+class InvalidGrant(Refusal):
+    """`invalid_grant`: the code or refresh token is unknown, used, expired, or of another client (RFC 6749 §5.2)."""
+
+    error = "invalid_grant"
+    words = "The grant is invalid, expired, revoked, or was issued to another client."
+
+
 class UnauthorizedClient(Refusal):
     """`unauthorized_client`: this client may not use this grant, or this way of it."""
 

@@ -28,6 +28,9 @@ class RegisteredClient:
     receives_id_tokens: bool
     id_token_alg: str
     enabled: bool
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    first_party: bool
 
 
 def find(session: DbSession, client_id: str, *, hold: bool = False) -> RegisteredClient | None:
@@ -52,6 +55,9 @@ def _registered(row: Client) -> RegisteredClient:
         receives_id_tokens=row.receives_id_tokens,
         id_token_alg=row.id_token_alg,
         enabled=row.enabled,
+        redirect_uris=tuple(row.redirect_uris),
+        post_logout_redirect_uris=tuple(row.post_logout_redirect_uris),
+        first_party=row.first_party,
     )
 
 

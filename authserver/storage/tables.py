@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 _NAMES = {
@@ -53,6 +53,12 @@ class Session(Base):
     created_at: Mapped[int]
     expires_at: Mapped[int]
     ended_at: Mapped[int | None]
+    cookie_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    """The browser's cookie, as a keyed hash; None for a session that no browser holds."""
+    seen_at: Mapped[int | None]
+    user_agent: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    issuer: Mapped[str | None] = mapped_column(String(512))
+    """The upstream issuer that the person signed in at; None for a local account."""
 
 
 class Client(Base):
@@ -73,6 +79,10 @@ class Client(Base):
     id_token_alg: Mapped[str] = mapped_column(String(16), default="RS256")
     enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[int]
+    redirect_uris: Mapped[list[str]] = mapped_column(server_default="[]")
+    post_logout_redirect_uris: Mapped[list[str]] = mapped_column(server_default="[]")
+    first_party: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether its users are spared the consent screen."""
 
 
 class ClientSecret(Base):
@@ -140,6 +150,8 @@ class Token(Base):
     issued_at: Mapped[int]
     expires_at: Mapped[int] = mapped_column(index=True)
     revoked_at: Mapped[int | None]
+    family_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    """What came of one authorization: code, refresh tokens and access tokens die together."""
 
 
 class Impersonation(Base):
@@ -315,3 +327,142 @@ class Mark(Base):
     __tablename__ = "marks"
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     value: Mapped[str] = mapped_column(String(255))
+
+
+class Password(Base):
+    """A local account's password, as Argon2id."""
+
+    __tablename__ = "passwords"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(255))
+    changed_at: Mapped[int]
+
+
+class Totp(Base):
+    """A person's authenticator app; the secret is sealed, and no time step serves twice (RFC 6238 §5.2)."""
+
+    __tablename__ = "totps"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    sealed_secret: Mapped[str] = mapped_column(String(255))
+    last_step: Mapped[int]
+    created_at: Mapped[int]
+    confirmed_at: Mapped[int | None]
+
+
+class Passkey(Base):
+    """A WebAuthn credential of a person."""
+
+    __tablename__ = "passkeys"
+    credential_id: Mapped[str] = mapped_column(String(512), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    public_key: Mapped[str] = mapped_column(Text)
+    sign_count: Mapped[int]
+    name: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[int]
+    used_at: Mapped[int | None]
+
+
+class RecoveryCode(Base):
+    """A one-time code for who has lost the second factor."""
+
+    __tablename__ = "recovery_codes"
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[int]
+    used_at: Mapped[int | None]
+
+
+class Throttle(Base):
+    """Failures of one kind by one account or address, and until when it has to wait."""
+
+    __tablename__ = "throttles"
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[int] = mapped_column(index=True)
+    wait_until: Mapped[int]
+
+
+class PendingLogin(Base):
+    """A sign-in under way: what has been proved so far, bound to one browser."""
+
+    __tablename__ = "pending_logins"
+    cookie_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    amr: Mapped[list[str]]
+    return_to: Mapped[str] = mapped_column(Text)
+    challenge: Mapped[str | None] = mapped_column(String(128))
+    created_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class AuthorizationCode(Base):
+    """An authorization code, hashed; used once, and a replay kills its family (RFC 9700 §4.5)."""
+
+    __tablename__ = "authorization_codes"
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    family_id: Mapped[str] = mapped_column(String(64), index=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    redirect_uri: Mapped[str] = mapped_column(Text)
+    code_challenge: Mapped[str] = mapped_column(String(128))
+    nonce: Mapped[str | None] = mapped_column(String(512))
+    scopes: Mapped[list[str]]
+    resources: Mapped[list[str]]
+    created_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    used_at: Mapped[int | None]
+
+
+class RefreshToken(Base):
+    """A refresh token, hashed; each use replaces it, and a reuse kills the family (RFC 9700 §4.14)."""
+
+    __tablename__ = "refresh_tokens"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    family_id: Mapped[str] = mapped_column(String(64), index=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    scopes: Mapped[list[str]]
+    resources: Mapped[list[str]]
+    created_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    used_at: Mapped[int | None]
+    revoked_at: Mapped[int | None]
+
+
+class ClientGrant(Base):
+    """What a person has allowed a third-party client (OIDC Core §3.1.2.4)."""
+
+    __tablename__ = "client_grants"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"), primary_key=True)
+    scopes: Mapped[list[str]]
+    granted_at: Mapped[int]
+
+
+class UpstreamLogin(Base):
+    """A sign-in at the company's IdP under way, bound to one browser (OIDC Core §3.1.2)."""
+
+    __tablename__ = "upstream_logins"
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    issuer: Mapped[str] = mapped_column(String(512))
+    nonce: Mapped[str] = mapped_column(String(64))
+    code_verifier: Mapped[str] = mapped_column(String(128))
+    return_to: Mapped[str] = mapped_column(Text)
+    max_age: Mapped[int | None]
+    acr_values: Mapped[str] = mapped_column(String(512))
+    expires_at: Mapped[int] = mapped_column(index=True)
+    used_at: Mapped[int | None]
+
+
+class LinkedIdentity(Base):
+    """Who a subject of an upstream issuer is here."""
+
+    __tablename__ = "linked_identities"
+    issuer: Mapped[str] = mapped_column(String(512), primary_key=True)
+    sub: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[int]
+    seen_at: Mapped[int]

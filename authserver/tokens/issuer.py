@@ -10,11 +10,21 @@ from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.protocol.actors import Actor
 from authserver.protocol.names import Kind
+from authserver.protocol.refusals import Refusal
 from authserver.protocol.scopes import join_scope
 from authserver.storage import DbSession, tokens
 from authserver.storage.database import Work
 from authserver.storage.tables import Token
-from authserver.tokens.keyring import Keyring
+from authserver.tokens.keyring import Keyring, KeyringError
+
+
+class NoSigningKey(Refusal):
+    """`server_error`: no key signs the algorithm that a client is registered with; the log says what to do."""
+
+    error = "server_error"
+    status = 500
+    words = "The server cannot sign what was asked for."
+
 
 _TYP = {Kind.ACCESS: "at+jwt", Kind.ID: "JWT"}
 
@@ -32,6 +42,7 @@ class Draft:
     scope: tuple[str, ...] = ()
     expires_at: int
     session_id: str | None = None
+    family_id: str | None = None
     act: Actor | None = None
     may_act: Mapping[str, str] | None = None
     impersonation_id: str | None = None
@@ -78,7 +89,10 @@ class Issuer:
 
     def sign(self, session: DbSession, draft: Draft) -> Minted:
         """Sign a draft; slow, so outside the write transaction."""
-        key = self._keyring.signing_key(session, draft.alg or self._alg)
+        try:
+            key = self._keyring.signing_key(session, draft.alg or self._alg)
+        except KeyringError as error:
+            raise NoSigningKey("key.none") from error
         now, jti = self._clock.now(), self._entropy.identifier("jti")
         claims = self._claims(draft, now, jti)
         header = {"typ": _TYP[draft.kind], "alg": key.alg, "kid": key.kid}
@@ -118,6 +132,7 @@ class Issuer:
                 user_id=draft.user_id,
                 session_id=draft.session_id,
                 impersonation_id=draft.impersonation_id,
+                family_id=draft.family_id,
                 issued_at=minted.issued_at,
                 expires_at=draft.expires_at,
             ),

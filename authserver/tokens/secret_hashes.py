@@ -13,6 +13,17 @@ class SecretKind(StrEnum):
     HANDOFF = "handoff-config-secret"
     TARGET = "target-attempt"
     ASSERTION = "client-assertion-jti"
+    SESSION = "session-cookie"
+    LOGIN = "pending-login-cookie"
+    CODE = "authorization-code"
+    REFRESH = "refresh-token"
+    RECOVERY_CODE = "recovery-code"
+    THROTTLE = "throttle"
+    UPSTREAM_STATE = "upstream-state"
+    UPSTREAM_BROWSER = "upstream-browser"
+    FOREIGN_SESSION = "foreign-session"
+    INTERACTION = "authorization-interaction"
+    CSRF = "csrf"
 
 
 class SecretHasher:

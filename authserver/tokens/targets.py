@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID
 from authserver.protocol.refusals import InvalidScope, InvalidTarget
-from authserver.protocol.scopes import Scope, parse_scope
+from authserver.protocol.scopes import Scope, join_scope, parse_scope
 from authserver.storage import DbSession, resources
 from authserver.storage.clients import RegisteredClient
 
@@ -26,9 +27,17 @@ class Target:
         return tuple(scope.name for scope in self.asked)
 
 
-def resolve(session: DbSession, client: RegisteredClient, named: Iterable[str], scope: str | None) -> Target:
+def resolve(
+    session: DbSession,
+    client: RegisteredClient,
+    named: Iterable[str],
+    scope: str | None,
+    *,
+    of_people: bool = False,
+) -> Target:
     """Resolve resources by URI and scopes by name; without them the client's defaults, and all it may have.
 
+    The issuer's own scopes are for people who sign in (`of_people`), never for a client or an impersonator.
     Raises InvalidTarget or InvalidScope.
     """
     uris = tuple(dict.fromkeys(named)) or client.default_resources
@@ -38,7 +47,8 @@ def resolve(session: DbSession, client: RegisteredClient, named: Iterable[str], 
         raise InvalidTarget("resource.not_absolute")
     if len(resources.find(session, uris)) != len(uris):
         raise InvalidTarget("resource.unknown")
-    catalogue = {name: entry for name, entry in resources.scopes_of(session, uris).items() if name in client.scopes}
+    may_have = client.scopes if of_people else client.scopes - ISSUER_SCOPES
+    catalogue = {name: entry for name, entry in resources.scopes_of(session, uris).items() if name in may_have}
     if set(uris) - {entry.resource for entry in catalogue.values()}:
         raise InvalidTarget("resource.not_the_clients")
     if scope is None:
@@ -47,9 +57,58 @@ def resolve(session: DbSession, client: RegisteredClient, named: Iterable[str], 
         names = parse_scope(scope)
     except ValueError as error:
         raise InvalidScope("scope.malformed") from error
-    if not names or any(name not in catalogue for name in names):
+    if not (names or of_people) or any(name not in catalogue for name in names):
         raise InvalidScope("scope.unknown_or_not_the_clients")
     return Target(uris, tuple(catalogue[name] for name in names))
+
+
+def resolve_sign_in(
+    session: DbSession, client: RegisteredClient, named: Iterable[str], scope: str | None, issuer: str
+) -> Target:
+    """Resolve what a person's sign-in is for: as `resolve`, and with `openid` the issuer itself, for its userinfo."""
+    try:
+        names = parse_scope(scope or "")
+    except ValueError as error:
+        raise InvalidScope("scope.malformed") from error
+    openid = {name: Scope(name, issuer, "read", non_delegable=True) for name in names if name in OIDC_SCOPES}
+    if set(openid) - client.scopes or (openid and OPENID not in openid):
+        raise InvalidScope("scope.unknown_or_not_the_clients")
+    rest = join_scope(name for name in names if name not in openid)
+    uris = tuple(dict.fromkeys(named)) or client.default_resources
+    if not rest and openid and set(uris) <= {issuer}:
+        return Target((issuer,), tuple(openid.values()))
+    target = resolve(session, client, uris, rest or (None if scope is None else ""), of_people=True)
+    audience = target.resources if not openid or issuer in target.resources else (*target.resources, issuer)
+    return Target(audience, (*openid.values(), *target.asked))
+
+
+def restore(session: DbSession, uris: Iterable[str], names: Iterable[str], issuer: str) -> Target:
+    """Return a target that was resolved before; a scope that is registered no more is gone."""
+    audience = tuple(uris)
+    catalogue = resources.scopes_of(session, audience)
+    catalogue |= {name: Scope(name, issuer, "read", non_delegable=True) for name in OIDC_SCOPES}
+    return Target(audience, tuple(catalogue[name] for name in names if name in catalogue))
+
+
+def narrow(whole: Target, named: Iterable[str], scope: str | None) -> Target:
+    """Return what a token request asks of what was granted (RFC 6749 §6, RFC 8707 §2.2); without words for it, all.
+
+    Raises InvalidTarget or InvalidScope for what goes beyond.
+    """
+    uris = tuple(dict.fromkeys(named)) or whole.resources
+    if set(uris) - set(whole.resources):
+        raise InvalidTarget("resource.not_granted")
+    asked = tuple(entry for entry in whole.asked if entry.resource in uris)
+    if scope is None:
+        return Target(uris, asked)
+    try:
+        names = parse_scope(scope)
+    except ValueError as error:
+        raise InvalidScope("scope.malformed") from error
+    granted = {entry.name: entry for entry in asked}
+    if not names or any(name not in granted for name in names):
+        raise InvalidScope("scope.not_granted")
+    return Target(uris, tuple(granted[name] for name in names))
 
 
 def is_absolute_uri(text: str) -> bool:

@@ -50,6 +50,16 @@ class Verifier:
         check_alive(state, now=self._clock.now())
         return _verified(kind, claims, state)
 
+    def verify_hint(self, session: DbSession, unverified_token: str) -> VerifiedToken:
+        """Return what a genuine ID token says, expired or not: a hint proves nothing more (OIDC Core §3.1.2.1)."""
+        kind, claims, kid = self._genuine(session, unverified_token)
+        state = tokens.state(session, _text(claims, "jti"))
+        if kind is not Kind.ID or state is None or (state.token.kind, state.token.kid) != (kind, kid):
+            raise UntrustworthyTokenError("token.wrong_type")
+        if claims.get("iss") != self._issuer or claims.get("aud") != state.token.client_id:
+            raise UntrustworthyTokenError("token.mismatch")
+        return _verified(kind, claims, state)
+
     def _genuine(self, session: DbSession, unverified_token: str) -> tuple[Kind, dict[str, Any], str]:
         if len(unverified_token) > self._max_bytes:
             raise UntrustworthyTokenError("token.oversized")

@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,8 +15,16 @@ _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _TOO_LARGE = ("413 Content Too Large", "The request is too large.")
 _MAX_DIGITS = 18  # more than any length has
 
-OwnOrigins = Callable[[str], Iterable[str]]
+OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
+
+
+class Anything:
+    """Contains everything."""
+
+    def __contains__(self, _item: object) -> bool:
+        """Say yes."""
+        return True
 
 
 class Limits:

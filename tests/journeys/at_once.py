@@ -51,7 +51,7 @@ def add_person(world: World, name: str, role: Role, **columns: Any) -> str:
             user = people.by_username(work.session, f"{name}@example.com")
             setattr(user, column, value)
     with world.app.app_context():
-        world.credentials["users"][name] = demo_cast._sign_in(world.wired, member)
+        world.credentials["users"][name] = demo_cast._sign_in(world.wired, member, "")
     return name
 
 

@@ -90,7 +90,9 @@ class House:
         """Give every client a new secret and everybody new tokens."""
         with self.here.app.app_context():
             wired = self.here.wired
-            self.here.credentials = demo_cast.credentials(wired, demo_cast.new_secrets(wired))
+            self.here.credentials = demo_cast.credentials(
+                wired, demo_cast.new_secrets(wired), demo_cast.new_passwords(wired)
+            )
             db.session.remove()
         return self.here.credentials
 

@@ -148,7 +148,6 @@ def test_type_and_parameters_choose_the_way(form: dict[str, str], way: Way) -> N
         {"subject_token_type": TYPE_ACCESS_TOKEN.upper()},
         {"subject_token_type": f"{TYPE_ACCESS_TOKEN} "},
         {"subject_token_type": "access_token"},
-        {"subject_token_type": TYPE_ID_TOKEN},  # way E is not here yet
         {"subject_token_type": TYPE_USER_ID},  # without an actor
         {"subject_token_type": TYPE_IMPERSONATION},
         {"actor_token": "a"},

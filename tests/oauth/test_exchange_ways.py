@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.oauth.exchanging import AT, ID, JWT, URN, change_client, given, let_other_backend_exchange, of_way, refused
+from tests.oauth.exchanging import AT, ID, URN, change_client, given, let_other_backend_exchange, of_way, refused
 from tests.world import API, ISSUER, REASON, World, claims, error
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -97,8 +97,6 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"mode": "read_only"}, "mode.unexpected"),
         ({"mode": "full"}, "mode.unexpected"),
         ({"override": "break_glass"}, "mode.unexpected"),
-        ({"subject_token_type": ID}, "subject.no_requested_subject"),
-        ({"subject_token_type": JWT}, "subject.no_requested_subject"),
         ({"requested_token_type": ID}, "requested_token_type.unexpected"),
     ],
 }

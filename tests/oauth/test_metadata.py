@@ -7,8 +7,14 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from authserver.oauth.server import GRANTS
-from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE
+from authserver.protocol.names import (
+    GRANT_AUTHORIZATION_CODE,
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_REFRESH_TOKEN,
+    GRANT_TOKEN_EXCHANGE,
+)
 from tests.conftest import MakeWorld
+from tests.signing_in import BrowserOf, redeem
 from tests.world import ISSUER, World, claims, error, header
 
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
@@ -61,27 +67,37 @@ def test_every_advertised_endpoint_answers(world: World) -> None:
     assert get(world, path_of(document["jwks_uri"]))["keys"]
     form = {"grant_type": GRANT_CLIENT_CREDENTIALS, "token": "unknown"}
     endpoints = {name for name in document if name.endswith("_endpoint")}
-    assert endpoints == {"token_endpoint", "introspection_endpoint", "revocation_endpoint"}
-    for name in endpoints:
+    of_clients = {"token_endpoint", "introspection_endpoint", "revocation_endpoint"}
+    assert endpoints - of_clients == {"authorization_endpoint", "userinfo_endpoint", "end_session_endpoint"}
+    for name in of_clients:
         assert world.post(path_of(document[name]), form).status_code == 200
         assert error(world.post(path_of(document[name]), form, client=None)) == "invalid_client"
 
 
 def test_every_advertised_grant_works(world: World) -> None:
-    works = {GRANT_CLIENT_CREDENTIALS: world.client_token(), GRANT_TOKEN_EXCHANGE: world.way_a().json["access_token"]}
+    browser = BrowserOf(world)
+    browser.sign_in("customer")
+    signed_in = redeem(world, browser.code()).json
+    again = {"grant_type": GRANT_REFRESH_TOKEN, "refresh_token": signed_in["refresh_token"]}
+    works = {
+        GRANT_CLIENT_CREDENTIALS: world.client_token(),
+        GRANT_TOKEN_EXCHANGE: world.way_a().json["access_token"],
+        GRANT_AUTHORIZATION_CODE: signed_in["access_token"],
+        GRANT_REFRESH_TOKEN: world.post("/oauth/token", again).json["access_token"],
+    }
     assert metadata(world)["grant_types_supported"] == [grant.GRANT_TYPE for grant in GRANTS]
     assert set(metadata(world)["grant_types_supported"]) == works.keys()
     assert all(world.introspect(token)["active"] for token in works.values())
-    assert error(world.post("/oauth/token", {"grant_type": "authorization_code"})) == "unsupported_grant_type"
+    assert error(world.post("/oauth/token", {"grant_type": "password"})) == "unsupported_grant_type"
 
 
 def test_metadata_hold_what_is_required(world: World) -> None:
     """RFC 8414 §2, OIDC Discovery §3: required members, and no promise of what is not there."""
     document = metadata(world)
-    assert document["response_types_supported"] == []
+    assert document["response_types_supported"] == ["code"]
     assert document["subject_types_supported"] == ["public"]
     for endpoint in ("token", "introspection", "revocation"):
-        assert set(document[f"{endpoint}_endpoint_auth_methods_supported"]) == {
+        assert set(document[f"{endpoint}_endpoint_auth_methods_supported"]) - {"none"} == {
             "client_secret_basic",
             "client_secret_post",
             "private_key_jwt",

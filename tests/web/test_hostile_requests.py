@@ -126,7 +126,7 @@ def test_options_names_the_methods_and_does_nothing(world: World) -> None:
 
 def test_unknown_path_is_404(world: World) -> None:
     for path in (
-        *("/", "/nowhere", "/oauth", "/oauth/", "/oauth/token/", "/OAUTH/TOKEN", "/oauth/authorize", "/.well-known/"),
+        *("/", "/nowhere", "/oauth", "/oauth/", "/oauth/token/", "/OAUTH/TOKEN", "/oauth/device", "/.well-known/"),
         *("/api/v1/nowhere", "/appetize/nowhere", "/oauth/%ff", "/..%2f..%2fetc%2fpasswd", "//evil.example/x"),
     ):
         for method in ("GET", "POST"):

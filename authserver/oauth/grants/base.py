@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
 
+from authserver.oauth.client_auth import PUBLIC
 from authserver.protocol.refusals import UnauthorizedClient
 from authserver.web.refusals import NO_STORE
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 class Grant(BaseGrant, TokenEndpointMixin):
     """A grant of the token endpoint; a subclass says only how it responds."""
+
+    PUBLIC = False
+    """Whether a public client, which cannot authenticate, may use it (RFC 6749 §2.1)."""
 
     request: "TokenRequest"
 
@@ -54,6 +58,8 @@ class Grant(BaseGrant, TokenEndpointMixin):
 
     def validate_token_request(self) -> None:
         """Refuse a client that may not use this grant (RFC 6749 §5.2 `unauthorized_client`)."""
+        if self.registered_client.auth_method == PUBLIC and not self.PUBLIC:
+            raise UnauthorizedClient("grant.not_for_public_clients")
         if self.GRANT_TYPE not in self.registered_client.grant_types:
             raise UnauthorizedClient("grant.not_the_clients")
 

@@ -1,0 +1,95 @@
+"""Guessing is slowed down: by account, known or not, and by address, each failure doubling the wait."""
+
+import ipaddress
+import unicodedata
+from enum import StrEnum
+
+from authserver.accounts.refusals import Throttled
+from authserver.clock import Clock
+from authserver.settings import Accounts
+from authserver.storage import accounts
+from authserver.storage.accounts import Backoff
+from authserver.storage.database import Work
+from authserver.tokens.secret_hashes import SecretHasher, SecretKind
+
+_IPV6_SITE = 64
+"""What one subscriber has of IPv6 (RFC 6177): fewer bits are no other guesser."""
+
+
+class Guess(StrEnum):
+    """What is guessed at; each is counted by itself, so that a known password does not clear the codes tried."""
+
+    PASSWORD = "password"
+    SECOND_FACTOR = "second-factor"
+    PASSKEY = "passkey"
+
+
+class Throttle:
+    """Counts attempts as failures before they are made, so that many at once are counted like one after another."""
+
+    def __init__(self, settings: Accounts, hasher: SecretHasher, clock: Clock) -> None:
+        """Wait as `settings` say."""
+        self._hasher = hasher
+        self._clock = clock
+        waits, forget = (
+            _doubling(settings.backoff_seconds, settings.backoff_max_seconds),
+            settings.backoff_forget_seconds,
+        )
+        self._by_account = Backoff(settings.account_free_failures, waits, forget)
+        self._by_address = Backoff(settings.address_free_failures, waits, forget)
+
+    def claim(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
+        """Count an attempt and make that durable; raise Throttled when account or address have to wait.
+
+        `account` is what was typed, or an id; None counts by address alone. Call it before `work` has written.
+        """
+        work.lock()
+        if account is not None:
+            self._claim(work, self._account(guess, account), self._by_account, "throttle.account")
+        self._claim(work, self._address(address), self._by_address, "throttle.address")
+        work.commit()
+
+    def succeeded(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
+        """Begin to count the account's failures anew; of the address only this one attempt is uncounted."""
+        work.lock()
+        if account is not None:
+            accounts.forget_failures(work.session, self._account(guess, account))
+        accounts.give_back_attempt(work.session, self._address(address), now=self._clock.now())
+
+    def withdraw(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
+        """Uncount an attempt that could not be made."""
+        work.lock()
+        keys = [] if account is None else [self._account(guess, account)]
+        for key in (*keys, self._address(address)):
+            accounts.give_back_attempt(work.session, key, now=self._clock.now())
+
+    def _claim(self, work: Work, key: str, backoff: Backoff, reason: str) -> None:
+        wait = accounts.claim_attempt(work.session, key, backoff, now=self._clock.now())
+        if wait:
+            work.rollback()
+            raise Throttled(reason, wait)
+
+    def _account(self, guess: Guess, account: str) -> str:
+        folded = unicodedata.normalize("NFKC", account[:512]).casefold().strip()
+        return self._hasher.hash(SecretKind.THROTTLE, f"{guess}\0{folded}")
+
+    def _address(self, address: str) -> str:
+        return self._hasher.hash(SecretKind.THROTTLE, f"address\0{_site(address)}")
+
+
+def _site(address: str) -> str:
+    """Return what one guesser can easily change within: a whole IPv4 address, a /64 of IPv6."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, _IPV6_SITE), strict=False))
+
+
+def _doubling(first: int, last: int) -> tuple[int, ...]:
+    waits = [min(first, last)]
+    while waits[-1] < last:
+        waits.append(min(2 * waits[-1], last))
+    return tuple(waits)

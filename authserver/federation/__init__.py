@@ -1,0 +1,1 @@
+"""Trusted issuers: their tokens as evidence, their people here, and sign-in through the company's IdP."""

@@ -1,0 +1,180 @@
+"""`/account`: who is signed in, their sign-in methods, their sessions, and what they have allowed applications."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, render_template, request
+
+from authserver.accounts.authentication import is_fresh
+from authserver.accounts.pending import factors_of
+from authserver.accounts.refusals import CredentialRefused
+from authserver.audit.events import CredentialChanged
+from authserver.pages.parts import PageParts
+from authserver.protocol.refusals import Forbidden, NotFound, Refusal
+from authserver.storage import accounts, authorizations, people
+from authserver.storage.database import Work, unit_of_work
+from authserver.web.browser import SignedIn
+from authserver.web.pages import error_page, go_to, page
+from authserver.web.refusals import new_trace
+
+FRESH_SECONDS = 300
+"""How old a sign-in may be that changes how one signs in."""
+
+_TO_LOGIN = "/login?return_to=/account"
+
+Action = Callable[[Work, SignedIn], Response]
+
+
+def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
+    """Add the pages."""
+
+    @blueprint.get("/account")
+    def account() -> Response:
+        with unit_of_work() as work:
+            signed_in = parts.browser.signed_in(work)
+            if signed_in is None:
+                return go_to(_TO_LOGIN)
+            return _account_page(parts, work, signed_in)
+
+    @blueprint.post("/account/sessions/<session_id>/end")
+    def end_session(session_id: str) -> Response:
+        def end(work: Work, signed_in: SignedIn) -> Response:
+            if not parts.sessions.end(work, session_id, user_id=signed_in.user_id, by=signed_in.user_id):
+                raise NotFound("session.unknown")
+            return go_to("/account")
+
+        return _act(parts, end, fresh=False)
+
+    @blueprint.post("/account/sessions/end-others")
+    def end_other_sessions() -> Response:
+        def end(work: Work, signed_in: SignedIn) -> Response:
+            parts.sessions.end_all(work, signed_in.user_id, by=signed_in.user_id, but=signed_in.session_id)
+            return go_to("/account")
+
+        return _act(parts, end, fresh=False)
+
+    @blueprint.post("/account/applications/<client_id>/withdraw")
+    def withdraw_application(client_id: str) -> Response:
+        def withdraw(work: Work, signed_in: SignedIn) -> Response:
+            work.lock()
+            if not authorizations.withdraw(work.session, signed_in.user_id, client_id):
+                raise NotFound("application.unknown")
+            authorizations.end_families(work.session, signed_in.user_id, client_id, now=parts.clock.now())
+            event = CredentialChanged(
+                user_id=signed_in.user_id, kind="application", action="removed", by=signed_in.user_id
+            )
+            parts.trail.record(work, event)
+            return go_to("/account")
+
+        return _act(parts, withdraw, fresh=False)
+
+    @blueprint.post("/account/totp")
+    def enrol_totp() -> Response:
+        return _act(parts, lambda work, signed_in: _enrol(parts, work, signed_in))
+
+    @blueprint.post("/account/totp/confirm")
+    def confirm_totp() -> Response:
+        return _act(parts, lambda work, signed_in: _confirm(parts, work, signed_in))
+
+    @blueprint.post("/account/totp/remove")
+    def remove_totp() -> Response:
+        def remove(work: Work, signed_in: SignedIn) -> Response:
+            parts.sign_in.totp.remove(work, signed_in.user_id, by=signed_in.user_id)
+            return go_to("/account")
+
+        return _act(parts, remove)
+
+    @blueprint.post("/account/passkeys/remove")
+    def remove_passkey() -> Response:
+        def remove(work: Work, signed_in: SignedIn) -> Response:
+            credential_id = request.form.get("credential_id", "")
+            if not parts.sign_in.passkeys.remove(work, signed_in.user_id, credential_id, by=signed_in.user_id):
+                raise NotFound("passkey.unknown")
+            return go_to("/account")
+
+        return _act(parts, remove)
+
+    @blueprint.post("/account/recovery-codes")
+    def new_recovery_codes() -> Response:
+        def make(work: Work, signed_in: SignedIn) -> Response:
+            codes = parts.sign_in.recovery.regenerate(work, signed_in.user_id, by=signed_in.user_id)
+            return page(render_template("recovery_codes.html", codes=codes))
+
+        return _act(parts, make)
+
+
+def _act(parts: PageParts, action: Action, *, fresh: bool = True) -> Response:
+    """Do what a form of the account page asks; what changes how one signs in wants a fresh sign-in."""
+    trace = new_trace()
+    with unit_of_work() as work:
+        try:
+            signed_in = parts.browser.require(work, request.form.get("csrf"))
+            trace.actor = signed_in.user_id
+            if fresh and not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
+                return go_to(_TO_LOGIN)
+            return action(work, signed_in)
+        except Refusal as refusal:
+            parts.refusals.refuse(work, trace, refusal)
+            return error_page(refusal)
+
+
+def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
+    user = people.find(work.session, signed_in.user_id)
+    if user is None:
+        return error_page(Forbidden("user.unknown"))
+    sessions = [
+        {
+            "id": session.id,
+            "current": session.id == signed_in.session_id,
+            "user_agent": session.user_agent or "A browser",
+            "address": session.address,
+            "since": _moment(session.created_at),
+        }
+        for session in parts.sessions.listing(work.session, user.id)
+    ]
+    html = render_template(
+        "account.html",
+        user=user,
+        csrf=parts.browser.csrf(parts.browser.cookie()),
+        factors=factors_of(work.session, user.id),
+        passkeys=accounts.passkeys_of(work.session, user.id),
+        passkeys_available=parts.sign_in.passkeys.available,
+        sessions=sessions,
+        applications=authorizations.clients_of(work.session, user.id),
+    )
+    return page(html, scripts=True)
+
+
+def _enrol(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
+    user = people.find(work.session, signed_in.user_id)
+    username = "" if user is None else user.username
+    enrolment = parts.sign_in.totp.enrol(work, signed_in.user_id, username)
+    return _enrolment_page(parts, enrolment.uri, enrolment.secret)
+
+
+def _confirm(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
+    code = request.form.get("code", "")
+    if parts.sign_in.totp.confirm(work, signed_in.user_id, code, by=signed_in.user_id):
+        return go_to("/account")
+    user = people.find(work.session, signed_in.user_id)
+    enrolment = parts.sign_in.totp.pending(work, signed_in.user_id, "" if user is None else user.username)
+    if enrolment is None:
+        raise CredentialRefused("totp.not_enrolling")
+    return _enrolment_page(parts, enrolment.uri, enrolment.secret, wrong=True)
+
+
+def _enrolment_page(parts: PageParts, uri: str, secret: str, *, wrong: bool = False) -> Response:
+    import segno  # noqa: PLC0415 - only an enrolment needs it
+
+    html = render_template(
+        "totp.html",
+        csrf=parts.browser.csrf(parts.browser.cookie()),
+        qr=segno.make(uri, error="m").svg_data_uri(scale=5, border=2, dark="#000", light="#fff"),
+        secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
+        wrong=wrong,
+    )
+    return page(html, 400 if wrong else 200)
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC")

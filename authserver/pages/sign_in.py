@@ -1,0 +1,177 @@
+"""`/login` and `/logout`: a person signs in, step by step, and goes back to where they came from."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from flask import Blueprint, Response, render_template, request
+
+from authserver.accounts.pending import Finished, SecondFactorNeeded
+from authserver.accounts.refusals import LoginExpired, Throttled, WrongCredentials
+from authserver.accounts.sessions import Place
+from authserver.accounts.sign_in import Step
+from authserver.pages.parts import PageParts
+from authserver.protocol.refusals import Refusal
+from authserver.storage.database import Work, unit_of_work
+from authserver.web.pages import error_page, go_to, leads_to, page
+from authserver.web.refusals import new_trace
+
+LOGIN = "login"
+"""The cookie of a sign-in under way."""
+
+_RETURN = re.compile(r"/(account|oauth/authorize\?[!-~]*)")
+_ACCOUNT = "/account"
+_TOTP = re.compile(r"\s*\d{3}\s*\d{3}\s*")
+_MAX_RETURN = 16384
+
+
+def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
+    """Add the pages."""
+
+    @blueprint.get("/login")
+    def login() -> Response:
+        with unit_of_work() as work:
+            cookie = parts.browser.cookie(LOGIN)
+            fresh = None
+            if "return_to" in request.args or parts.sign_in.pending.find(work.session, cookie) is None:
+                cookie = fresh = parts.sign_in.pending.begin(work, _return_to(request.args.get("return_to", "")))
+            hint = request.args.get("login_hint", "")[:255]
+            response = _login_page(parts, work, cookie, username=hint)
+        if fresh is not None:
+            parts.browser.set(response, fresh, kind=LOGIN, max_age=parts.settings.accounts.login_seconds)
+        return response
+
+    @blueprint.post("/login", endpoint="prove_password")
+    def prove_password() -> Response:
+        username = request.form.get("username", "")
+
+        def step(work: Work, cookie: str, address: str) -> Step:
+            password = request.form.get("password", "")
+            return parts.sign_in.with_password(work, cookie, username=username, password=password, address=address)
+
+        def show(work: Work, refusal: Refusal) -> Response:
+            return _login_page(parts, work, parts.browser.cookie(LOGIN), username=username[:255], refusal=refusal)
+
+        return _take(parts, step, show)
+
+    @blueprint.get("/login/factor")
+    def factor() -> Response:
+        with unit_of_work() as work:
+            return _factor_page(parts, work)
+
+    @blueprint.post("/login/factor", endpoint="prove_factor")
+    def prove_factor() -> Response:
+        def step(work: Work, cookie: str, address: str) -> Step:
+            code = request.form.get("code", "")
+            if _TOTP.fullmatch(code):
+                return parts.sign_in.with_totp(work, cookie, code=code, address=address)
+            return parts.sign_in.with_recovery_code(work, cookie, code=code, address=address)
+
+        return _take(parts, step, lambda work, refusal: _factor_page(parts, work, refusal))
+
+    @blueprint.get("/logout")
+    def logout() -> Response:
+        return page(render_template("sign_out.html", csrf=parts.browser.csrf(parts.browser.cookie())))
+
+    @blueprint.post("/logout", endpoint="sign_out")
+    def sign_out() -> Response:
+        return _sign_out(parts)
+
+
+def _take(
+    parts: PageParts, step: Callable[[Work, str, str], Step], show: Callable[[Work, Refusal], Response]
+) -> Response:
+    """Take one step of a sign-in; what is refused is shown where the person is, with what they had typed."""
+    trace = new_trace()
+    with unit_of_work() as work:
+        try:
+            cookie = parts.browser.cookie(LOGIN)
+            parts.browser.check_form(request.form.get("csrf"), cookie)
+            done = step(work, cookie, trace.address)
+            return go_on(parts, work, done, trace.address)
+        except LoginExpired as refusal:
+            parts.refusals.refuse(work, trace, refusal)
+            return error_page(refusal)
+        except WrongCredentials as refusal:
+            return show(work, refusal)
+        except Throttled as refusal:
+            parts.refusals.refuse(work, trace, refusal)
+            return show(work, refusal)
+        except Refusal as refusal:
+            parts.refusals.refuse(work, trace, refusal)
+            return error_page(refusal)
+
+
+def go_on(parts: PageParts, work: Work, done: Step, address: str) -> Response:
+    """Send a person on to the next factor, or signed in to where they came from."""
+    match done:
+        case SecondFactorNeeded():
+            return go_to("/login/factor")
+        case Finished(user_id=user_id, authenticated=authenticated, return_to=return_to):
+            place = Place(address, request.headers.get("User-Agent", ""))
+            old = parts.browser.cookie()
+            started = parts.sessions.sign_in(work, user_id, authenticated, place, old_cookie=old)
+            response = go_to(return_to)
+            parts.browser.set(response, started.cookie)
+            parts.browser.clear(response, kind=LOGIN)
+            return response
+
+
+def _return_to(text: str) -> str:
+    """Return where a sign-in leads: a page of ours, never elsewhere."""
+    return text if len(text) <= _MAX_RETURN and _RETURN.fullmatch(text) else _ACCOUNT
+
+
+def _login_page(
+    parts: PageParts, work: Work, cookie: str, *, username: str, refusal: Refusal | None = None
+) -> Response:
+    html = render_template(
+        "login.html",
+        csrf=parts.browser.csrf(cookie),
+        username=username,
+        again=parts.browser.signed_in(work) is not None,
+        error=None if refusal is None else refusal.public,
+        passkeys=parts.sign_in.passkeys.available,
+        offers=parts.upstream.offers(),
+    )
+    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
+
+
+def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -> Response:
+    cookie = parts.browser.cookie(LOGIN)
+    html = render_template(
+        "factor.html",
+        csrf=parts.browser.csrf(cookie),
+        error=None if refusal is None else refusal.public,
+        passkeys=parts.sign_in.passkeys.available,
+    )
+    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
+
+
+def _onwards(parts: PageParts, work: Work, cookie: str) -> str:
+    """Let the form's answer lead on to the application that the sign-in is for."""
+    found = parts.sign_in.pending.find(work.session, cookie)
+    query = "" if found is None else urlsplit(found.return_to).query
+    return leads_to(parse_qs(query).get("redirect_uri", [None])[0])
+
+
+def _refused(response: Response, refusal: Refusal | None) -> Response:
+    if refusal is not None:
+        response.status_code = refusal.status
+    if isinstance(refusal, Throttled):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _sign_out(parts: PageParts) -> Response:
+    trace = new_trace()
+    with unit_of_work() as work:
+        try:
+            signed_in = parts.browser.require(work, request.form.get("csrf"))
+        except Refusal as refusal:
+            parts.refusals.refuse(work, trace, refusal)
+            return error_page(refusal)
+        parts.sessions.end(work, signed_in.session_id, user_id=signed_in.user_id, by=signed_in.user_id)
+    response = page(render_template("signed_out.html"))
+    parts.browser.clear(response)
+    return response

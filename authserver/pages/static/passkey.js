@@ -1,0 +1,43 @@
+// Passkeys: asks the server for options, the browser for a credential, and the server again. Nothing is kept.
+const form = document.querySelector("[data-passkey]");
+
+async function call(url, body) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "X-CSRF-Token": form.dataset.csrf, "Content-Type": "application/json" },
+    body: body === undefined ? "" : JSON.stringify(body),
+    credentials: "same-origin",
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail ?? "It did not work.");
+  return answer;
+}
+
+async function run() {
+  const options = await call(form.dataset.options);
+  if (form.dataset.passkey === "create") {
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
+    const credential = await navigator.credentials.create({ publicKey });
+    return call(form.dataset.answer, credential.toJSON());
+  }
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+  const credential = await navigator.credentials.get({ publicKey });
+  return call(form.dataset.answer, credential.toJSON());
+}
+
+if (form && window.PublicKeyCredential) {
+  form.hidden = false;
+  form.querySelector("button").addEventListener("click", async (event) => {
+    const button = event.currentTarget;
+    const status = form.querySelector("[role=status]");
+    button.disabled = true;
+    status.textContent = "";
+    try {
+      const { location } = await run();
+      window.location.assign(location);
+    } catch (error) {
+      status.textContent = error.name === "NotAllowedError" ? "That was cancelled. Try again." : error.message;
+      button.disabled = false;
+    }
+  });
+}

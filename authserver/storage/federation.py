@@ -1,0 +1,138 @@
+"""Sign-ins at trusted issuers under way, who an issuer's people are here, and the sessions behind their tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session as DbSession
+
+from authserver.storage.dialect import insert_ignoring
+from authserver.storage.tables import LinkedIdentity, UpstreamLogin, User
+from authserver.storage.tables import Session as SessionRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpstreamLogin:
+    """A sign-in under way as it was begun; frozen, so that it outlives its transaction."""
+
+    issuer: str
+    nonce: str
+    code_verifier: str
+    return_to: str
+    max_age: int | None
+    acr_values: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Whom a subject of an issuer is; `seen_at` is when the newest token that was believed was issued."""
+
+    user_id: str
+    seen_at: int
+
+
+# --- sign-ins under way
+
+
+def add_login(
+    session: DbSession, begun: StoredUpstreamLogin, *, state_hash: str, browser_hash: str, expires_at: int
+) -> None:
+    """Begin a sign-in."""
+    row = UpstreamLogin(**asdict(begun), state_hash=state_hash, browser_hash=browser_hash, expires_at=expires_at)
+    session.add(row)
+    session.flush()
+
+
+def consume_login(session: DbSession, state_hash: str, browser_hash: str, *, now: int) -> StoredUpstreamLogin | None:
+    """Use up a sign-in of this browser; None when there is none, it is over, or another call was first."""
+    statement = (
+        update(UpstreamLogin)
+        .where(
+            UpstreamLogin.state_hash == state_hash,
+            UpstreamLogin.browser_hash == browser_hash,
+            UpstreamLogin.used_at.is_(None),
+            UpstreamLogin.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(UpstreamLogin)
+    )
+    row = session.scalars(statement).one_or_none()
+    if row is None:
+        return None
+    return StoredUpstreamLogin(row.issuer, row.nonce, row.code_verifier, row.return_to, row.max_age, row.acr_values)
+
+
+def why_not_consumed(session: DbSession, state_hash: str, browser_hash: str) -> str:
+    """Say in a word what was wrong with a sign-in that could not be used up; for log and trail."""
+    query = select(UpstreamLogin).where(UpstreamLogin.state_hash == state_hash)
+    row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        return "unknown"
+    if row.browser_hash != browser_hash:
+        return "another_browser"
+    return "expired" if row.used_at is None else "replayed"
+
+
+def forget_logins(session: DbSession, *, before: int) -> None:
+    """Delete sign-ins that ran out before an instant."""
+    session.execute(delete(UpstreamLogin).where(UpstreamLogin.expires_at < before))
+
+
+# --- who is who
+
+
+def link(session: DbSession, issuer: str, sub: str) -> Link | None:
+    """Return whom a subject of an issuer is here."""
+    query = select(LinkedIdentity.user_id, LinkedIdentity.seen_at)
+    row = session.execute(query.where(LinkedIdentity.issuer == issuer, LinkedIdentity.sub == sub)).one_or_none()
+    return None if row is None else Link(row.user_id, row.seen_at)
+
+
+def add_link(  # noqa: PLR0913 - the columns
+    session: DbSession, issuer: str, sub: str, user_id: str, *, now: int, seen_at: int
+) -> bool:
+    """Link a subject to a person; False when it is linked already."""
+    values = {"issuer": issuer, "sub": sub, "user_id": user_id, "created_at": now, "seen_at": seen_at}
+    return insert_ignoring(session, LinkedIdentity, values)
+
+
+def saw(session: DbSession, issuer: str, sub: str, *, seen_at: int) -> None:
+    """Note that a newer token of a subject was believed."""
+    statement = update(LinkedIdentity).where(
+        LinkedIdentity.issuer == issuer, LinkedIdentity.sub == sub, LinkedIdentity.seen_at < seen_at
+    )
+    session.execute(statement.values(seen_at=seen_at))
+
+
+def is_linked(session: DbSession, issuer: str, user_id: str) -> bool:
+    """Tell whether a person is a subject of this issuer already."""
+    query = select(LinkedIdentity.sub).where(LinkedIdentity.issuer == issuer, LinkedIdentity.user_id == user_id)
+    return session.scalars(query.limit(1)).one_or_none() is not None
+
+
+def by_email(session: DbSession, email: str, population: str) -> Sequence[str]:
+    """Return the ids of the people of one population who have this address, written in whatever case."""
+    query = select(User.id).where(func.lower(User.email) == email.lower(), User.population == population)
+    return session.scalars(query.order_by(User.id).limit(2)).all()
+
+
+def add_user(session: DbSession, values: Mapping[str, Any]) -> bool:
+    """Add a person; False when the user name is taken."""
+    return insert_ignoring(session, User, values)
+
+
+# --- sessions behind tokens
+
+
+def add_session(session: DbSession, values: Mapping[str, Any]) -> bool:
+    """Add the session behind a token; False when it is there."""
+    return insert_ignoring(session, SessionRow, values)
+
+
+def prolong(session: DbSession, session_id: str, *, expires_at: int) -> None:
+    """Let a living session last as long as the newest token of it."""
+    statement = update(SessionRow).where(
+        SessionRow.id == session_id, SessionRow.ended_at.is_(None), SessionRow.expires_at < expires_at
+    )
+    session.execute(statement.values(expires_at=expires_at))

@@ -1,0 +1,49 @@
+"""Answers that people see: HTML with a strict Content-Security-Policy, never kept, never framed."""
+
+import re
+
+from flask import Response, render_template
+
+from authserver.protocol.refusals import Refusal
+
+_ORIGIN = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?)(?:[/?].*)?")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:).*")
+
+
+def page(html: str, status: int = 200, *, form_action: str = "'self'", scripts: bool = False) -> Response:
+    """Answer with a page; `form_action` is where its forms may lead, also by redirect."""
+    response = Response(html, status, content_type="text/html; charset=utf-8")
+    script = "script-src 'self'; connect-src 'self'; " if scripts else ""
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; img-src 'self' data:; {script}"
+        f"form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+    )
+    response.headers["Referrer-Policy"] = "same-origin"  # under no-referrer, forms of our own come with Origin: null
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response
+
+
+def leads_to(uri: str | None) -> str:
+    """Return the `form-action` of a form whose answer may redirect to `uri`: browsers hold it against redirects too.
+
+    An origin that CSP has no words for, such as an IPv6 address, is named by its scheme alone.
+    """
+    found = (_ORIGIN.fullmatch(uri) or _SCHEME.fullmatch(uri)) if uri else None
+    return "'self'" if found is None else f"'self' {found.group(1)}"
+
+
+def go_to(location: str) -> Response:
+    """Send the browser on by GET (RFC 9700 §4.12: 303, never 307), without telling where it came from."""
+    response = Response(status=303)
+    response.headers["Location"] = location
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def error_page(refusal: Refusal) -> Response:
+    """Say in plain words that something cannot be done here."""
+    status = refusal.status if refusal.status != 401 else 400  # noqa: PLR2004 - a page offers no challenge
+    return page(render_template("error.html", words=refusal.public, error=refusal.error), status)
