@@ -15,33 +15,49 @@ from authserver.cli import Options
 from authserver.cli.options import Words, echo_table, given, refuse
 from authserver.cli.wiring import working
 from authserver.impersonation.enablement import Enablement
-from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE, USER_ID_PREFIX, Way
+from authserver.protocol.names import (
+    GRANT_AUTHORIZATION_CODE,
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_REFRESH_TOKEN,
+    GRANT_TOKEN_EXCHANGE,
+    USER_ID_PREFIX,
+    Way,
+)
 from authserver.storage import DbSession, clients, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.tables import Client
 from authserver.tokens.client_keys import check_public
 from authserver.tokens.secret_hashes import SecretKind
+from authserver.tokens.targets import is_redirect_uri
 
 BY = "cli"
 _GRANTS = {
+    "authorization_code": GRANT_AUTHORIZATION_CODE,
+    "refresh_token": GRANT_REFRESH_TOKEN,
     "client_credentials": GRANT_CLIENT_CREDENTIALS,
     "token_exchange": GRANT_TOKEN_EXCHANGE,
     GRANT_TOKEN_EXCHANGE: GRANT_TOKEN_EXCHANGE,
 }
-_SECRET, _KEYS = "client_secret", "private_key_jwt"
+_SECRET, _KEYS, _NONE = "client_secret", "private_key_jwt", "none"
+_PUBLIC_GRANTS = frozenset({GRANT_AUTHORIZATION_CODE, GRANT_REFRESH_TOKEN})
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _DAY = 86400
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FIELDS = (
     click.option("--name", help="What people know it by."),
-    click.option("--auth-method", type=click.Choice([_SECRET, _KEYS]), help="How it authenticates (RFC 6749, 7523)."),
+    click.option(
+        "--auth-method", type=click.Choice([_SECRET, _KEYS, _NONE]), help="How it authenticates; none: public."
+    ),
     click.option("--jwks", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its public keys."),
-    click.option("--grants", "grant_types", type=Words(_GRANTS), help="client_credentials, token_exchange or both."),
-    click.option("--ways", type=Words(Way), help="The ways of token exchange: some of A B C D."),
+    click.option("--grants", "grant_types", type=Words(_GRANTS), help=f"Some of {', '.join(list(_GRANTS)[:-1])}."),
+    click.option("--ways", type=Words(Way), help=f"The ways of token exchange: some of {' '.join(Way)}."),
     click.option("--scopes", type=Words(), help="The scopes that it may have."),
     click.option("--default-resources", type=Words(), help="What a request without `resource` is for."),
+    click.option("--redirect-uris", type=Words(), help="Where its codes go, exactly; a loopback port may vary."),
+    click.option("--post-logout-redirect-uris", type=Words(), help="Where people go after it signed them out."),
+    click.option("--first-party/--third-party", default=None, help="Whether its users are spared the consent page."),
     click.option("--accepts-tokens-of", type=Words(), help="Clients whose tokens it may present as evidence."),
     click.option("--presents-id-tokens/--no-presents-id-tokens", default=None, help="ID tokens are evidence from it."),
     click.option("--receives-id-tokens/--no-receives-id-tokens", default=None, help="It may ask for ID tokens."),
@@ -88,7 +104,11 @@ def create(options: Options, /, client_id: str, jwks: Path | None, **fields: Any
 def _new(client_id: str) -> dict[str, Any]:
     """Return what a client is that nothing was said of: it may do nothing."""
     nothing: dict[str, Any] = {
-        name: [] for name in ("grant_types", "ways", "scopes", "default_resources", "accepts_tokens_of")
+        name: []
+        for name in (
+            *("grant_types", "ways", "scopes", "default_resources", "accepts_tokens_of"),
+            *("redirect_uris", "post_logout_redirect_uris"),
+        )
     }
     return {**nothing, "name": client_id, "auth_method": _SECRET, "jwks": None, "id_token_alg": "RS256"}
 
@@ -113,6 +133,15 @@ def _check(session: DbSession, client_id: str, auth_method: str, jwks: object, v
         refuse(f"{_KEYS} needs --jwks FILE with the client's public keys")
     if auth_method == _SECRET and values.get("jwks") is not None:
         refuse(f"--jwks is for --auth-method {_KEYS}")
+    if auth_method == _NONE and not set(values.get("grant_types", ())) <= _PUBLIC_GRANTS:
+        refuse("a public client (--auth-method none) may use authorization_code and refresh_token alone")
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        for uri in values.get(name, ()):
+            if not is_redirect_uri(uri):
+                refuse(
+                    f"--{name.replace('_', '-')}: {uri} is no absolute URI of https, http at a loopback address, "
+                    "or a scheme of an app's own, without a fragment"
+                )
     known = {
         "scopes": set(resources.scopes_of(session)),
         "default_resources": {row.uri for row in resources.listing(session)},
@@ -188,7 +217,7 @@ def rotate_secret(options: Options, client_id: str, overlap: int) -> None:
     with working(options) as (server, work):
         work.lock()
         if _found(work.session, client_id).auth_method != _SECRET:
-            refuse(f"{client_id} authenticates by its own key and has no secret; see: authserver clients set --jwks")
+            refuse(f"{client_id} has no secret: it authenticates by its own key, or is public")
         secret = _new_secret(server, work, client_id, overlap=overlap)
     _say(f"Client {client_id} has a new secret; the old ones " + (f"live {overlap} s." if overlap else "are dead."))
     _echo_secret(secret)

@@ -14,6 +14,7 @@ from authserver.cli.options import Words, echo_table, given, moment, refuse
 from authserver.cli.wiring import working
 from authserver.impersonation.enablement import Enablement
 from authserver.protocol.names import USER_ID_PREFIX, Population, Role
+from authserver.protocol.refusals import Refusal
 from authserver.storage import DbSession, people
 from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.tables import User
@@ -194,6 +195,28 @@ def enable(options: Options, user: str) -> None:
         work.lock()
         changed = _enablement(server).enable_person(work, found(work.session, user).id, by=BY)
     click.echo(f"Enabled {user}." if changed else f"{user} was enabled already.")
+
+
+@command.command(name="set-password")
+@click.argument("user")
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="Better left out: it is asked for, and stays out of the shell's history.",
+)
+@click.pass_obj
+def set_password(options: Options, user: str, password: str) -> None:
+    """Set a user's password, and sign them out everywhere; a weak one is refused."""
+    try:
+        with working(options) as (server, work):
+            user_id = found(work.session, user).id
+            server.sign_in.passwords.change(work, user_id, password, by=BY)
+            _enablement(server).end_sessions(work, user_id, by=BY)
+    except Refusal as refusal:
+        refuse(" ".join([refusal.public, *refusal.extra.get("advice", [])]))
+    click.echo(f"Set the password of {user}; they are signed out everywhere.", err=True)
 
 
 @command.command(name="end-sessions")

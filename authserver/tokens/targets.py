@@ -111,6 +111,16 @@ def narrow(whole: Target, named: Iterable[str], scope: str | None) -> Target:
     return Target(uris, tuple(granted[name] for name in names))
 
 
+def is_redirect_uri(text: str) -> bool:
+    """Tell whether a client may register `text`: https, http on loopback, or an app's own scheme (RFC 8252 §7)."""
+    if not is_absolute_uri(text):
+        return False
+    parts = urlsplit(text)
+    if parts.scheme == "http":
+        return parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    return parts.scheme == "https" or "." in parts.scheme
+
+
 def is_absolute_uri(text: str) -> bool:
     """Tell whether `text` is an absolute URI without a fragment (RFC 8707 §2)."""
     if _URI.fullmatch(text) is None:

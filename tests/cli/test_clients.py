@@ -105,7 +105,6 @@ def test_what_is_a_client_id_is_taken(world: World, command: Command, client_id:
         (("--ways", "A Z"), "'Z' is not one of A, B, C, D"),
         (("--grants", "password"), "'password' is not one of"),
         (("--auth-method", "private_key_jwt"), "needs --jwks FILE"),
-        (("--auth-method", "none"), "'none' is not one of"),
     ],
 )
 def test_what_would_not_work_is_refused_and_nothing_is_written(

@@ -4,7 +4,7 @@ import pytest
 
 from authserver.storage import authorizations, clients
 from tests.conftest import MakeWorld
-from tests.signing_in import CALLBACK, BrowserOf, answer_of, hidden, new_client, redeem
+from tests.signing_in import CALLBACK, BrowserOf, answer_of, hidden, new_client
 from tests.world import ISSUER, Answer, World, claims
 
 APP = {"client_id": "app"}
@@ -179,8 +179,8 @@ def test_the_form_may_lead_to_the_application_and_nowhere_else(
 
 
 def test_a_consent_that_is_taken_back_kills_what_it_gave(world: World, browser: BrowserOf) -> None:
-    code = answer_of(decide(browser, browser.authorize(client_id="app")))["code"]
-    token = redeem(world, code, client="app").json["access_token"]
+    decide(browser, browser.authorize(**APP))
+    token = browser.tokens("app")["access_token"]
     assert world.introspect(token)["active"]
     account = browser.get("/account")
     taken = browser.submit(account, "/account/applications/app/withdraw")
