@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from authserver.accounts.authentication import PASSKEYS, Authenticated, Factors, Method, authenticated, suffices
-from authserver.accounts.refusals import LoginExpired
+from authserver.accounts.refusals import Busy, LoginExpired
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.settings import Accounts
@@ -12,6 +12,7 @@ from authserver.storage.database import Work
 from authserver.storage.sign_ins import StoredLogin
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
+_MAX_UNDER_WAY = 20_000
 _FIRST = frozenset({Method.PASSWORD, *PASSKEYS})
 
 
@@ -59,6 +60,28 @@ class PendingLogins:
         until = now + self._seconds
         sign_ins.add_login(work.session, self._hash(cookie), return_to=return_to, now=now, expires_at=until)
         return cookie
+
+    def new_cookie(self) -> str:
+        """Return a cookie for a browser that may begin a sign-in; nothing is stored before it proves something."""
+        return self._entropy.token()
+
+    def ensure(self, work: Work, cookie: str, return_to: str) -> None:
+        """Begin a sign-in for a browser that holds `cookie`, or point the one under way to `return_to`.
+
+        Raises Busy when more are under way than a server ever needs: whoever begins them proves nothing.
+        """
+        work.lock()
+        stored = self._stored(work.session, cookie, hold=True)
+        if stored is not None:
+            if stored.return_to != return_to:
+                sign_ins.set_return(work.session, stored.cookie_hash, return_to)
+            return
+        now = self._clock.now()
+        if sign_ins.count_logins(work.session, now=now) >= _MAX_UNDER_WAY:
+            raise Busy("login.too_many")
+        sign_ins.replace_login(
+            work.session, self._hash(cookie), return_to=return_to, now=now, until=now + self._seconds
+        )
 
     def find(self, session: DbSession, cookie: str) -> Pending | None:
         """Return the sign-in that a browser is at."""

@@ -13,9 +13,18 @@ from authserver.impersonation.asks import ActingPerson, ask_again
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
-from authserver.protocol.refusals import AccessDenied, Busy, Conflict, Gone, InvalidRequest, InvalidTarget, NotFound
+from authserver.protocol.refusals import (
+    AccessDenied,
+    Busy,
+    Conflict,
+    Gone,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    NotFound,
+)
 from authserver.settings import App, Appetize
-from authserver.storage import clients, handoffs, impersonations
+from authserver.storage import clients, handoffs, impersonations, resources
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import Handoff
@@ -73,6 +82,8 @@ class Handoffs:
             raise InvalidRequest("handoff.app_unknown", "app is not a configured app.")
         if resource is not None and resource not in record.resources:
             raise InvalidTarget("handoff.resource_not_granted")
+        if resource is not None and not set(record.scopes) & resources.scopes_of(work.session, [resource]).keys():
+            raise InvalidScope("handoff.resource_without_scope")
         work.lock()
         held = impersonations.find(work.session, record.id, hold=True)
         if held is None or held.state not in OPEN_STATES or held.overdue(self._clock.now()):

@@ -333,3 +333,26 @@ class TrailRead(Event):
     reader: str
     how: str
     query: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationAllowed(Event):
+    """A person allowed a third-party client to have these scopes in their name."""
+
+    name: ClassVar[str] = "application:allowed"
+
+    user_id: str
+    session_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationWithdrawn(Event):
+    """A person took back what they had allowed a client; what it had got by that is dead."""
+
+    name: ClassVar[str] = "application:withdrawn"
+
+    user_id: str
+    session_id: str
+    client_id: str

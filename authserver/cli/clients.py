@@ -15,6 +15,7 @@ from authserver.cli import Options
 from authserver.cli.options import Words, echo_table, given, refuse
 from authserver.cli.wiring import working
 from authserver.impersonation.enablement import Enablement
+from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import (
     GRANT_AUTHORIZATION_CODE,
     GRANT_CLIENT_CREDENTIALS,
@@ -143,7 +144,7 @@ def _check(session: DbSession, client_id: str, auth_method: str, jwks: object, v
                     "or a scheme of an app's own, without a fragment"
                 )
     known = {
-        "scopes": set(resources.scopes_of(session)),
+        "scopes": set(resources.scopes_of(session)) | ISSUER_SCOPES,
         "default_resources": {row.uri for row in resources.listing(session)},
         "accepts_tokens_of": {row.client_id for row in clients.listing(session)} | {client_id},
     }

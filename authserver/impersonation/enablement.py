@@ -6,7 +6,7 @@ from authserver.audit.chain import Trail
 from authserver.audit.events import ClientChanged, SessionEnded, UserChanged
 from authserver.clock import Clock
 from authserver.impersonation.lifecycle import Lifecycle
-from authserver.storage import clients, people, tokens
+from authserver.storage import authorizations, clients, people, tokens
 from authserver.storage.database import Work
 
 
@@ -56,6 +56,7 @@ class Enablement:
             return None
         self._trail.record(work, ClientChanged(client_id=client_id, action="disabled", by=by))
         tokens.revoke_of_client(work.session, client_id, now=self._clock.now())
+        authorizations.end_of_client(work.session, client_id, now=self._clock.now())
         ended = self._lifecycle.end_all(work, by=by, reason="client_disabled", client_id=client_id)
         return Ended(impersonations=ended)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
 from authserver.impersonation.policy_facts import Approval, Consent
-from authserver.protocol.names import Mode
+from authserver.protocol.names import Mode, Role
 from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.settings import Impersonation as Limits
@@ -129,6 +129,9 @@ class Judge:
     def _approval(self, session: DbSession, existing: Record | None) -> Approval:
         row = None if existing is None else impersonations.approval_of(session, existing.id)
         if existing is None or row is None or row.withdrawn_at is not None:
+            return "none"
+        approver = people.find(session, row.approver_id)
+        if approver is None or not approver.enabled or Role.LEAD not in approver.roles:
             return "none"
         return "given" if row.decision == "approve" and row.digest == existing.digest else "none"
 

@@ -101,7 +101,7 @@ def _question(action: str, resource: dict[str, str], facts: Facts, entities: lis
 def _context(facts: Facts) -> dict[str, Any]:
     return {
         "mode": facts.mode,
-        "hasReason": bool(facts.reason.strip()),
+        "hasReason": any(char.isprintable() and not char.isspace() for char in facts.reason),
         "hasReasonCode": bool(facts.reason_code),
         "reasonCodeKnown": facts.reason_code_known,
         "reasonCode": facts.reason_code if facts.reason_code_known else "",

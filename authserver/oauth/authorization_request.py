@@ -9,10 +9,11 @@ from authserver.protocol.refusals import InvalidRequest, Refusal
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)")
+_LOOPBACK = re.compile(r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[0-9]{1,5}))?(?P<after>(?:[/?].*)?)")
 _MAX_CHARS = 4096
 _MAX_NONCE = 512
 _MAX_DIGITS = 9
+_MAX_PORT = 65535
 REPEATABLE = frozenset({"resource"})
 
 
@@ -122,4 +123,6 @@ def redirect_uri_fits(given: str, registered: Iterable[str]) -> bool:
 def _without_port(uri: str) -> tuple[str, ...] | None:
     """Cut the port out of a loopback URI and nothing else: what a parser would tidy up has to be equal too."""
     found = _LOOPBACK.fullmatch(uri)
-    return None if found is None else found.groups()
+    if found is None or (found["port"] and not 0 < int(found["port"]) <= _MAX_PORT):
+        return None
+    return found["before"], found["after"]

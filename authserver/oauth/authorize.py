@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 
 from flask import Response, render_template, request
 
+from authserver.audit.events import ApplicationAllowed
 from authserver.oauth.asked import Asked, available
 from authserver.oauth.authorization_request import AuthorizationRequest, redirect_uri_fits
 from authserver.oauth.parts import OAuthParts
@@ -160,9 +161,16 @@ def decide_consent(parts: OAuthParts) -> Response:
         work.lock()
         names = [scope.name for scope in available(work.session, signed_in.user_id, asked.target)]
         authorizations.grant(work.session, signed_in.user_id, client.client_id, names, now=parts.clock.now())
+        parts.trail.record(work, _allowed(signed_in, client, names))
         marker = parts.markers.make("consent", consented(asked, signed_in))
         markers = [*request.form.getlist("interaction")[:4], marker]
         return go_to(f"/oauth/authorize?{asked.query}&{urlencode([('interaction', m) for m in markers])}")
+
+
+def _allowed(signed_in: SignedIn, client: RegisteredClient, names: list[str]) -> ApplicationAllowed:
+    return ApplicationAllowed(
+        user_id=signed_in.user_id, session_id=signed_in.session_id, client_id=client.client_id, scopes=tuple(names)
+    )
 
 
 def _send_code(parts: OAuthParts, work: Work, asked: Asked, signed_in: SignedIn, parameters: Parameters) -> Response:

@@ -73,7 +73,7 @@ def _hint(parts: OAuthParts, work: Work, hint: str | None, signed_in: SignedIn |
 def _target(work: Work, client_id: str | None, uri: str | None, state: str | None) -> str | None:
     """Return where the person goes afterwards: a URI that this client has registered, exactly, or nowhere."""
     client = None if client_id is None else clients.find(work.session, client_id)
-    if client is None or uri is None or uri not in client.post_logout_redirect_uris:
+    if client is None or not client.enabled or uri is None or uri not in client.post_logout_redirect_uris:
         return None
     if not state:
         return uri

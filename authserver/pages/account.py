@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
-from authserver.audit.events import CredentialChanged
+from authserver.audit.events import ApplicationWithdrawn
 from authserver.pages.parts import PageParts
 from authserver.protocol.refusals import Forbidden, NotFound, Refusal
 from authserver.storage import accounts, authorizations, people
@@ -60,8 +60,8 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
             if not authorizations.withdraw(work.session, signed_in.user_id, client_id):
                 raise NotFound("application.unknown")
             authorizations.end_families(work.session, signed_in.user_id, client_id, now=parts.clock.now())
-            event = CredentialChanged(
-                user_id=signed_in.user_id, kind="application", action="removed", by=signed_in.user_id
+            event = ApplicationWithdrawn(
+                user_id=signed_in.user_id, session_id=signed_in.session_id, client_id=client_id
             )
             parts.trail.record(work, event)
             return go_to("/account")

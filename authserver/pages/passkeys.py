@@ -5,10 +5,10 @@ from collections.abc import Callable
 from flask import Blueprint, Response, json, request
 
 from authserver.accounts.authentication import is_fresh
-from authserver.accounts.refusals import LoginExpired, Throttled, WrongCredentials
+from authserver.accounts.refusals import Throttled, WrongCredentials
 from authserver.pages.account import FRESH_SECONDS
 from authserver.pages.parts import PageParts
-from authserver.pages.sign_in import LOGIN, go_on
+from authserver.pages.sign_in import LOGIN, go_on, return_to
 from authserver.protocol.refusals import InsufficientUserAuthentication, Refusal
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.browser import SignedIn
@@ -25,6 +25,9 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
         def options(work: Work, _trace: Trace) -> Response:
             cookie = parts.browser.cookie(LOGIN)
             parts.browser.check_form(request.headers.get("X-CSRF-Token"), cookie)
+            if parts.sign_in.pending.find(work.session, cookie) is None:
+                given = request.get_json(silent=True)
+                parts.sign_in.pending.ensure(work, cookie, return_to(given if isinstance(given, dict) else {}))
             return Response(parts.sign_in.passkey_options(work, cookie).json, content_type="application/json")
 
         return _answer(parts, options)
@@ -46,8 +49,8 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
 
     @blueprint.post("/account/passkeys/options")
     def registration_options() -> Response:
-        def options(work: Work, _trace: Trace) -> Response:
-            signed_in = _fresh(parts, work, request.headers.get("X-CSRF-Token"))
+        def options(work: Work, trace: Trace) -> Response:
+            signed_in = _fresh(parts, work, trace)
             asked = parts.sign_in.passkeys.registration_options(work.session, signed_in.user_id)
             cookie = parts.sign_in.pending.begin(work, "/account")
             parts.sign_in.pending.set_challenge(work, cookie, asked.challenge)
@@ -59,8 +62,8 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
 
     @blueprint.post("/account/passkeys")
     def add_passkey() -> Response:
-        def add(work: Work, _trace: Trace) -> Response:
-            signed_in = _fresh(parts, work, request.headers.get("X-CSRF-Token"))
+        def add(work: Work, trace: Trace) -> Response:
+            signed_in = _fresh(parts, work, trace)
             cookie, pending = parts.browser.cookie(LOGIN), parts.sign_in.pending
             challenge = pending.take_challenge(work, cookie)
             parts.sign_in.passkeys.register(
@@ -77,9 +80,10 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
         return _answer(parts, add)
 
 
-def _fresh(parts: PageParts, work: Work, csrf: str | None) -> SignedIn:
+def _fresh(parts: PageParts, work: Work, trace: Trace) -> SignedIn:
     """Return who asks, signed in freshly enough to change how they sign in."""
-    signed_in = parts.browser.require(work, csrf)
+    signed_in = parts.browser.require(work, request.headers.get("X-CSRF-Token"))
+    trace.actor = signed_in.user_id
     if not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
         raise InsufficientUserAuthentication("account.not_fresh", extra={"max_age": FRESH_SECONDS})
     return signed_in
@@ -90,7 +94,7 @@ def _answer(parts: PageParts, handle: Callable[[Work, Trace], Response]) -> Resp
     with unit_of_work() as work:
         try:
             return handle(work, trace)
-        except (WrongCredentials, LoginExpired) as refusal:
+        except WrongCredentials as refusal:  # its evidence is there already
             return problem(refusal)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)

@@ -1,7 +1,8 @@
 """`/login` and `/logout`: a person signs in, step by step, and goes back to where they came from."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, Response, render_template, request
@@ -31,14 +32,10 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     @blueprint.get("/login")
     def login() -> Response:
         with unit_of_work() as work:
-            cookie = parts.browser.cookie(LOGIN)
-            fresh = None
-            if "return_to" in request.args or parts.sign_in.pending.find(work.session, cookie) is None:
-                cookie = fresh = parts.sign_in.pending.begin(work, _return_to(request.args.get("return_to", "")))
+            cookie = parts.browser.cookie(LOGIN) or parts.sign_in.pending.new_cookie()
             hint = request.args.get("login_hint", "")[:255]
-            response = _login_page(parts, work, cookie, username=hint)
-        if fresh is not None:
-            parts.browser.set(response, fresh, kind=LOGIN, max_age=parts.settings.accounts.login_seconds)
+            response = _login_page(parts, work, cookie, return_to(request.args), username=hint)
+        parts.browser.set(response, cookie, kind=LOGIN, max_age=parts.settings.accounts.login_seconds)
         return response
 
     @blueprint.post("/login", endpoint="prove_password")
@@ -47,10 +44,12 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
 
         def step(work: Work, cookie: str, address: str) -> Step:
             password = request.form.get("password", "")
+            parts.sign_in.pending.ensure(work, cookie, return_to(request.form))
             return parts.sign_in.with_password(work, cookie, username=username, password=password, address=address)
 
         def show(work: Work, refusal: Refusal) -> Response:
-            return _login_page(parts, work, parts.browser.cookie(LOGIN), username=username[:255], refusal=refusal)
+            cookie, onwards = parts.browser.cookie(LOGIN), return_to(request.form)
+            return _login_page(parts, work, cookie, onwards, username=username[:255], refusal=refusal)
 
         return _take(parts, step, show)
 
@@ -117,24 +116,28 @@ def go_on(parts: PageParts, work: Work, done: Step, address: str) -> Response:
             return response
 
 
-def _return_to(text: str) -> str:
+def return_to(given: Mapping[str, Any]) -> str:
     """Return where a sign-in leads: a page of ours, never elsewhere."""
+    text = given.get("return_to")
+    if not isinstance(text, str):
+        return _ACCOUNT
     return text if len(text) <= _MAX_RETURN and _RETURN.fullmatch(text) else _ACCOUNT
 
 
-def _login_page(
-    parts: PageParts, work: Work, cookie: str, *, username: str, refusal: Refusal | None = None
+def _login_page(  # noqa: PLR0913 - all that the page shows
+    parts: PageParts, work: Work, cookie: str, onwards: str, *, username: str, refusal: Refusal | None = None
 ) -> Response:
     html = render_template(
         "login.html",
         csrf=parts.browser.csrf(cookie),
+        return_to=onwards,
         username=username,
         again=parts.browser.signed_in(work) is not None,
         error=None if refusal is None else refusal.public,
         passkeys=parts.sign_in.passkeys.available,
         offers=parts.upstream.offers(),
     )
-    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
+    return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
 
 
 def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -> Response:
@@ -145,14 +148,14 @@ def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -
         error=None if refusal is None else refusal.public,
         passkeys=parts.sign_in.passkeys.available,
     )
-    return _refused(page(html, form_action=_onwards(parts, work, cookie), scripts=True), refusal)
-
-
-def _onwards(parts: PageParts, work: Work, cookie: str) -> str:
-    """Let the form's answer lead on to the application that the sign-in is for."""
     found = parts.sign_in.pending.find(work.session, cookie)
-    query = "" if found is None else urlsplit(found.return_to).query
-    return leads_to(parse_qs(query).get("redirect_uri", [None])[0])
+    onwards = _ACCOUNT if found is None else found.return_to
+    return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
+
+
+def _onwards(onwards: str) -> str:
+    """Let the form's answer lead on to the application that the sign-in is for."""
+    return leads_to(parse_qs(urlsplit(onwards).query).get("redirect_uri", [None])[0])
 
 
 def _refused(response: Response, refusal: Refusal | None) -> Response:

@@ -5,16 +5,15 @@ from urllib.parse import parse_qs, urlsplit
 from flask import Blueprint, Response, request
 
 from authserver.accounts.authentication import Authenticated
-from authserver.accounts.refusals import LoginExpired
 from authserver.accounts.sessions import Place
 from authserver.audit.events import SignInFailed
-from authserver.federation.refusals import FederationError
+from authserver.federation.refusals import FederationError, NobodyHereError
 from authserver.pages.parts import PageParts
-from authserver.pages.sign_in import LOGIN
+from authserver.pages.sign_in import LOGIN, return_to
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.pages import error_page, go_to
-from authserver.web.refusals import new_trace
+from authserver.web.refusals import Trace, new_trace
 
 UPSTREAM = "upstream"
 """The cookie of a sign-in under way at an IdP."""
@@ -45,20 +44,18 @@ def _begin(parts: PageParts, name: str) -> Response:
         try:
             cookie = parts.browser.cookie(LOGIN)
             parts.browser.check_form(request.form.get("csrf"), cookie)
-            pending = parts.sign_in.pending.find(work.session, cookie)
-            if pending is None:
-                raise LoginExpired("login.expired")
+            onwards = return_to(request.form)
             again = parts.browser.signed_in(work) is not None
             begun = parts.upstream.begin(
                 work,
                 name,
                 redirect_uri=_callback(parts, name),
-                return_to=pending.return_to,
-                acr_values=_acr_values(pending.return_to),
+                return_to=onwards,
+                acr_values=_acr_values(onwards),
                 prompt="login" if again else None,
             )
         except FederationError as error:
-            return _failed(parts, work, error.reason, trace.address)
+            return _failed(parts, work, error, trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
@@ -87,7 +84,7 @@ def _finish(parts: PageParts, name: str) -> Response:
             old = parts.browser.cookie()
             started = parts.sessions.sign_in(work, user.id, authenticated, place, old_cookie=old, issuer=token.issuer)
         except FederationError as error:
-            return _failed(parts, work, error.reason, trace.address)
+            return _failed(parts, work, error, trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
@@ -98,11 +95,15 @@ def _finish(parts: PageParts, name: str) -> Response:
     return response
 
 
-def _failed(parts: PageParts, work: Work, reason: str, address: str) -> Response:
-    """Say that it did not work, and leave why in the trail."""
-    work.rollback()
-    parts.trail.record(work, SignInFailed(user_id=None, reason=reason, address=address))
-    response = error_page(UpstreamFailed(reason))
+def _failed(parts: PageParts, work: Work, error: FederationError, trace: Trace) -> Response:
+    """Say that it did not work, and leave why: one by one for a sign-in of this browser, counted for strangers."""
+    refusal = UpstreamFailed(error.reason)
+    if isinstance(error, NobodyHereError) or getattr(error, "return_to", None) is not None:
+        work.rollback()
+        parts.trail.record(work, SignInFailed(user_id=None, reason=error.reason, address=trace.address))
+    else:
+        parts.refusals.refuse(work, trace, refusal)
+    response = error_page(refusal)
     parts.browser.clear(response, kind=UPSTREAM)
     return response
 
@@ -111,6 +112,6 @@ def _callback(parts: PageParts, name: str) -> str:
     return f"{parts.settings.issuer}/login/at/{name}/callback"
 
 
-def _acr_values(return_to: str) -> tuple[str, ...]:
+def _acr_values(onwards: str) -> tuple[str, ...]:
     """Return what the authorization request that a sign-in leads back to wants of it."""
-    return tuple(" ".join(parse_qs(urlsplit(return_to).query).get("acr_values", [])).split())
+    return tuple(" ".join(parse_qs(urlsplit(onwards).query).get("acr_values", [])).split())

@@ -39,6 +39,8 @@ class VerifiedToken:
     act: Actor | None
     may_act: MayAct | None
     impersonation_id: str | None
+    family_id: str | None
+    """The authorization that it came of, with which it dies."""
     authentication: Authentication | None
     """The session behind the token: for an impersonation's tokens, its actor's."""
     claims: Mapping[str, Any] = field(repr=False, hash=False)

@@ -103,10 +103,20 @@ def clients_of(session: DbSession, user_id: str) -> list[tuple[str, str]]:
     return [(row.client_id, row.name) for row in rows]
 
 
+def end_of_client(session: DbSession, client_id: str, *, now: int, user_id: str | None = None) -> None:
+    """Use up every code of a client and revoke its refresh tokens: of one person, or of everybody."""
+    codes = update(AuthorizationCode).where(AuthorizationCode.client_id == client_id)
+    refresh = update(RefreshToken).where(RefreshToken.client_id == client_id)
+    if user_id is not None:
+        codes = codes.where(AuthorizationCode.user_id == user_id)
+        refresh = refresh.where(RefreshToken.user_id == user_id)
+    session.execute(codes.where(AuthorizationCode.used_at.is_(None)).values(used_at=now))
+    session.execute(refresh.where(RefreshToken.revoked_at.is_(None)).values(revoked_at=now))
+
+
 def end_families(session: DbSession, user_id: str, client_id: str, *, now: int) -> None:
     """Revoke every token of a person that a client got by their authorization."""
-    refresh = update(RefreshToken).where(RefreshToken.user_id == user_id, RefreshToken.client_id == client_id)
-    session.execute(refresh.where(RefreshToken.revoked_at.is_(None)).values(revoked_at=now))
+    end_of_client(session, client_id, now=now, user_id=user_id)
     issued = update(Token).where(Token.user_id == user_id, Token.client_id == client_id, Token.family_id.is_not(None))
     session.execute(issued.where(Token.revoked_at.is_(None)).values(revoked_at=now))
 

@@ -1,5 +1,6 @@
 """The engine, and the unit of work: read first, then lock, write and commit once."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ def install(app: Flask, settings: Database) -> None:
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
+            _keep_private(db.engine)
             _tune_sqlite(db.engine)
 
 
@@ -48,6 +50,13 @@ def _absolute(text: str) -> URL | str:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or url.query:
         return text
     return url.set(database=str(Path(url.database).resolve()))
+
+
+def _keep_private(engine: Engine) -> None:
+    """Make a new file for the server's own user alone; SQLite gives its log the same mode."""
+    file = engine.url.database
+    if file and file != ":memory:" and not engine.url.query and Path(file).parent.is_dir():
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _tune_sqlite(engine: Engine) -> None:

@@ -142,13 +142,17 @@ def open_of(
     client_id: str | None = None,
     sessions: Sequence[str] | None = None,
 ) -> list[Record]:
-    """Return the open ones in which a person is actor or subject, or of a client, or of some actor sessions, or all.
+    """Return the open ones of a person (as actor, subject or approver), of a client, of some actor sessions, or all.
 
     They come in the order in which they are locked.
     """
     query = select(Impersonation).where(Impersonation.state.in_(OPEN_STATES)).order_by(Impersonation.id)
     if person is not None:
-        query = query.where(or_(Impersonation.actor_id == person, Impersonation.subject_id == person))
+        approved = select(Approval.impersonation_id).where(
+            Approval.approver_id == person, Approval.decision == "approve"
+        )
+        of_theirs = or_(Impersonation.actor_id == person, Impersonation.subject_id == person)
+        query = query.where(or_(of_theirs, Impersonation.id.in_(approved)))
     if client_id is not None:
         query = query.where(Impersonation.client_id == client_id)
     if sessions is not None:

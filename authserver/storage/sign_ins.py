@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.storage.tables import Passkey, PendingLogin, Totp, User
@@ -48,6 +48,22 @@ def add_login(session: DbSession, cookie_hash: str, *, return_to: str, now: int,
     values = {"return_to": return_to, "created_at": now, "expires_at": expires_at}
     session.add(PendingLogin(cookie_hash=cookie_hash, amr=[], **values))
     session.flush()
+
+
+def replace_login(session: DbSession, cookie_hash: str, *, return_to: str, now: int, until: int) -> None:
+    """Begin a sign-in, in place of one of this browser that has expired."""
+    session.execute(delete(PendingLogin).where(PendingLogin.cookie_hash == cookie_hash))
+    add_login(session, cookie_hash, return_to=return_to, now=now, expires_at=until)
+
+
+def set_return(session: DbSession, cookie_hash: str, return_to: str) -> None:
+    """Let a sign-in lead elsewhere."""
+    session.execute(update(PendingLogin).where(PendingLogin.cookie_hash == cookie_hash).values(return_to=return_to))
+
+
+def count_logins(session: DbSession, *, now: int) -> int:
+    """Count the sign-ins under way."""
+    return session.scalar(select(func.count()).where(PendingLogin.expires_at > now)) or 0
 
 
 def find_login(session: DbSession, cookie_hash: str, *, now: int, hold: bool = False) -> StoredLogin | None:

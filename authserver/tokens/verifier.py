@@ -133,6 +133,7 @@ def _verified(kind: Kind, claims: Mapping[str, Any], state: TokenState) -> Verif
         act=act,
         may_act=may_act,
         impersonation_id=state.token.impersonation_id,
+        family_id=state.token.family_id,
         authentication=None
         if session is None
         else Authentication(session.id, session.auth_time, session.acr, session.address, session.expires_at),

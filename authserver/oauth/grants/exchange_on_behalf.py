@@ -7,7 +7,7 @@ from authserver.oauth.exchange_request import ExchangeRequest
 from authserver.oauth.grants.exchange_answer import answer, check_may_act
 from authserver.protocol.actors import Actor
 from authserver.protocol.names import TYPE_ID_TOKEN
-from authserver.protocol.refusals import AccessDenied, InvalidEvidence, InvalidRequest, InvalidScope
+from authserver.protocol.refusals import AccessDenied, InvalidEvidence, InvalidRequest, InvalidScope, InvalidTarget
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.protocol.tokens import VerifiedToken
 from authserver.storage import people, resources
@@ -54,9 +54,10 @@ def _draft(grant: "Grant", exchange: ExchangeRequest, subject: VerifiedToken, ch
     scopes = cut(target.asked, ceiling)
     if not scopes:
         raise InvalidScope("scope.nothing_left")
+    _check_audience(target, scopes, subject)
     limit = grant.parts.settings.tokens.access_token_seconds
     expires_at = min(now + min(limit, exchange.expires_in or limit), subject.authentication.expires_at)
-    if subject.impersonation_id is not None:
+    if subject.act is not None or subject.impersonation_id is not None:
         expires_at = min(expires_at, subject.expires_at)
     sub, extra = grant.parts.minting.profile(session, target.resources, user)
     return Draft(
@@ -68,11 +69,21 @@ def _draft(grant: "Grant", exchange: ExchangeRequest, subject: VerifiedToken, ch
         scope=scopes,
         expires_at=expires_at,
         session_id=subject.authentication.session_id,
+        family_id=subject.family_id,
         act=chain,
         impersonation_id=subject.impersonation_id,
         impersonation=subject.claims.get("impersonation"),
         extra=extra,
     )
+
+
+def _check_audience(target: targets.Target, scopes: tuple[str, ...], subject: VerifiedToken) -> None:
+    """Refuse a resource that gets no scope, and one that what an earlier exchange granted does not name."""
+    served = {scope.resource for scope in target.asked if scope.name in scopes}
+    if set(target.resources) - served:
+        raise InvalidTarget("resource.without_scope")
+    if subject.act is not None and set(target.resources) - subject.audience:
+        raise InvalidTarget("resource.not_granted")
 
 
 def _still_alive(grant: "Grant", unverified_subject_token: str) -> None:

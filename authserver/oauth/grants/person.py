@@ -38,10 +38,14 @@ def sign_tokens(grant: "Grant", authorized: Authorized) -> list[Minted]:
     """Sign the access token and, with `openid`, the ID token; person and session are checked again."""
     session, now = grant.work.session, grant.parts.clock.now()
     user, behind = living(grant, authorized.user_id, authorized.session_id)
-    scopes = tuple(scope.name for scope in available(session, user.id, authorized.target))
+    client = grant.registered_client
+    allowed = client.scopes
+    if not client.first_party:
+        allowed &= authorizations.granted(session, user.id, client.client_id)
+    had = available(session, user.id, authorized.target)
+    scopes = tuple(scope.name for scope in had if scope.name in allowed)
     if not scopes:
         raise InvalidScope("scope.nothing_left")
-    client = grant.registered_client
     sub, extra = grant.parts.minting.profile(session, authorized.target.resources, user)
     authenticated = {"auth_time": behind.auth_time, "acr": behind.acr, "amr": list(behind.amr)}
     access = Draft(

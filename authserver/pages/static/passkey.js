@@ -14,7 +14,7 @@ async function call(url, body) {
 }
 
 async function run() {
-  const options = await call(form.dataset.options);
+  const options = await call(form.dataset.options, { return_to: form.dataset.returnTo });
   if (form.dataset.passkey === "create") {
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
     const credential = await navigator.credentials.create({ publicKey });
