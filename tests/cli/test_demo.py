@@ -106,7 +106,7 @@ def running(demo: Demo) -> Running:
 def test_credentials_file_has_the_shape_of_the_contract(running: Running) -> None:
     known = running.credentials
     assert set(known) == {"issuer", "console", "account", "clients", "users", "resources", "appetize"}
-    assert (known["console"], known["account"]) == (None, None)
+    assert (known["console"], known["account"]) == (None, f"{known['issuer']}/account")
     assert known["appetize"] == {"app": "demo-bank", "device_stand_in": None}
     assert known["resources"] == [API, "https://payments.example.com"]
     assert set(known["clients"]) == {"backend", "resource-server", "other-backend"}
@@ -114,7 +114,7 @@ def test_credentials_file_has_the_shape_of_the_contract(running: Running) -> Non
     for name, user in known["users"].items():
         assert set(user) == {"id", "username", "password", "access_token", "id_token"}
         assert user["username"] == f"{name}@example.com"
-        assert user["password"] is None
+        assert len(user["password"]) == 43
         assert (user["access_token"] is None, user["id_token"] is None) == (name == "disabled",) * 2
     file = running.folder / "credentials.json"
     assert file.stat().st_mode & 0o777 == 0o600

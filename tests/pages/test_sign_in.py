@@ -5,13 +5,14 @@ import re
 import pytest
 from werkzeug.http import parse_cookie
 
-from authserver.storage import people
+from authserver.storage import people, sign_ins
 from tests.conftest import MakeWorld
 from tests.signing_in import (
     BrowserOf,
     answer_of,
     change_client,
     hidden,
+    new_app,
     query_of,
     stranger_reasons,
 )
@@ -122,7 +123,8 @@ def test_a_planted_sign_in_does_not_sign_its_planter_in(world: World) -> None:
     victim.http.set_cookie("authserver-login", str(attacker.cookie("login")), domain="127.0.0.1")
     victim.log_in(shown)
     assert attacker.get("/account").headers["Location"].startswith("/login")
-    assert attacker.log_in(shown).status_code == 400
+    assert attacker.get("/login/factor").status_code == 200
+    assert attacker.submit(shown, "/login/factor", code="123456").status_code == 400
 
 
 def test_another_person_ends_the_first_persons_session(world: World) -> None:
@@ -245,12 +247,27 @@ def test_without_a_sign_in_under_way_there_is_nothing_to_post_to(world: World) -
 
 
 def test_a_sign_in_may_not_take_forever(world: World) -> None:
-    browser = BrowserOf(world)
-    shown = browser.get("/login")
+    app, browser = new_app(world), BrowserOf(world)
+    shown = browser.follow(browser.sign_in())
     world.clock.pass_(world.wired.settings.accounts.login_seconds)
-    answer = browser.log_in(shown)
+    answer = browser.submit(shown, "/login/factor", code=app.at(world.clock.now()))
     assert (answer.status_code, browser.cookie()) == (400, None)
     assert "has expired" in answer.text
+
+
+def test_looking_at_the_sign_in_page_stores_nothing(world: World) -> None:
+    """Anybody can look, as often as they like: a row, and the writer's lock, cost a guess that is slowed down."""
+    browser = BrowserOf(world)
+    for _ in range(3):
+        browser.get("/login", return_to=f"/oauth/authorize?{query_of()}")
+    with world.work() as work:
+        assert sign_ins.count_logins(work.session, now=world.clock.now()) == 0
+        shown = BrowserOf(world).get("/login")
+    asking = BrowserOf(world)
+    asking.submit(asking.get("/login"), "/login", username="nobody", password="wrong")
+    with world.work() as work:
+        assert sign_ins.count_logins(work.session, now=world.clock.now()) == 1
+    assert shown.status_code == 200
 
 
 def test_who_was_disabled_is_out_at_once(world: World) -> None:
