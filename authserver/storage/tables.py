@@ -59,6 +59,10 @@ class Session(Base):
     user_agent: Mapped[str] = mapped_column(String(255), default="", server_default="")
     issuer: Mapped[str | None] = mapped_column(String(512))
     """The upstream issuer that the person signed in at; None for a local account."""
+    upstream_sid: Mapped[str | None] = mapped_column(String(255), index=True)
+    """The session's name at that issuer (`sid`, OIDC Back-Channel Logout §2.1)."""
+    sealed_id_token: Mapped[str | None] = mapped_column(Text)
+    """That issuer's ID token, sealed: the hint with which its own session is ended."""
 
 
 class Client(Base):
@@ -466,3 +470,61 @@ class LinkedIdentity(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[int]
     seen_at: Mapped[int]
+
+
+class LogoutToken(Base):
+    """A logout token of an upstream issuer that has been used (OIDC Back-Channel Logout §2.6)."""
+
+    __tablename__ = "logout_tokens"
+    issuer: Mapped[str] = mapped_column(String(512), primary_key=True)
+    jti_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class DeviceCode(Base):
+    """A device authorization: a code for the device, one for its person, both hashed (RFC 8628)."""
+
+    __tablename__ = "device_codes"
+    device_code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"), index=True)
+    scopes: Mapped[list[str]]
+    resources: Mapped[list[str]]
+    address: Mapped[str] = mapped_column(String(64))
+    """Where the device asked from: its person is shown it."""
+    user_agent: Mapped[str] = mapped_column(String(255), default="")
+    interval: Mapped[int]
+    polled_ms: Mapped[int | None]
+    created_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    decision: Mapped[str | None] = mapped_column(String(16))
+    decided_at: Mapped[int | None]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id"))
+    family_id: Mapped[str] = mapped_column(String(64), index=True)
+    used_at: Mapped[int | None]
+
+
+class SupportCode(Base):
+    """A customer's one-time code: subject and consent in one, within the limits that they chose (design section 3)."""
+
+    __tablename__ = "support_codes"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    """The session it was made in: it dies with it."""
+    client_id: Mapped[str | None] = mapped_column(ForeignKey("clients.client_id"))
+    """The app that made it with the customer's token; None for the account page."""
+    mode: Mapped[str] = mapped_column(String(16))
+    scopes: Mapped[list[str]]
+    lifetime: Mapped[int]
+    """How long what it opens may last at most, in seconds."""
+    words_version: Mapped[str] = mapped_column(String(32))
+    words_language: Mapped[str] = mapped_column(String(16))
+    words_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    used_at: Mapped[int | None]
+    revoked_at: Mapped[int | None]
+    impersonation_id: Mapped[str | None] = mapped_column(ForeignKey("impersonations.id"))
