@@ -1,30 +1,29 @@
 """Frozen settings from TOML files and `AUTHSERVER_*`; an unknown key stops the start with its name."""
 
-import ipaddress
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError
 
 from authserver.settings_federation import Federation
+from authserver.settings_governance import ApprovalRhythm, BreakGlass, ConsentWays, Notification, Streams, TicketHook
+from authserver.settings_types import (
+    DatabaseUrl,
+    Network,
+    Origin,
+    Pattern,
+    Seconds,
+    Section,
+    SigningAlg,
+    Variable,
+)
 
 _PACKAGED = Path(__file__).with_name("_config")
 _PREFIX = "AUTHSERVER_"
 _CONFIG_VARIABLE = "AUTHSERVER_CONFIG"
-_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
 
 class SettingsError(ValueError):
@@ -36,74 +35,7 @@ def config_folder() -> Path:
     return _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
 
 
-def _origin(value: str) -> str:
-    match = _ORIGIN.fullmatch(value)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
-        msg = "must be an origin such as https://login.example.com, in lower case, without a path"
-        raise ValueError(msg)
-    return value
-
-
-def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        msg = "must be a regular expression"
-        raise ValueError(msg) from error
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError as error:
-        msg = "must be a network such as 10.0.0.0/24 or ::1/128"
-        raise ValueError(msg) from error
-    return value
-
-
-def _database(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        msg = "must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-        raise ValueError(msg)
-    return value
-
-
-DatabaseUrl = Annotated[str, AfterValidator(_database)]
-Network = Annotated[str, AfterValidator(_network)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
-SigningAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
-
-
-class _Variable(str):
-    """What an environment variable holds: the text itself, or TOML where a setting takes no text."""
-
-    __slots__ = ()
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _of_variable(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        if not isinstance(value, _Variable):
-            return handler(value)
-        try:
-            return handler(str(value))
-        except ValidationError:
-            try:
-                toml = tomllib.loads(f"value = {value}")["value"]
-            except tomllib.TOMLDecodeError:
-                pass
-            else:
-                return handler(toml)
-            raise
-
-
-class Server(_Section):
+class Server(Section):
     """Where the server is, and how much it takes in."""
 
     issuer: Origin
@@ -113,14 +45,14 @@ class Server(_Section):
     max_token_bytes: int = Field(ge=1024)
 
 
-class Database(_Section):
+class Database(Section):
     """Which database, and how many connections a process may hold."""
 
     url: DatabaseUrl
     pool_size: int = Field(ge=1)
 
 
-class Keys(_Section):
+class Keys(Section):
     """Signing keys: where the private ones lie, and the rhythm of their rotation."""
 
     folder: Path
@@ -129,7 +61,7 @@ class Keys(_Section):
     publish_seconds: int = Field(ge=0)
 
 
-class Tokens(_Section):
+class Tokens(Section):
     """How long tokens live, in seconds, and how deep delegation goes."""
 
     access_token_seconds: Seconds
@@ -138,7 +70,7 @@ class Tokens(_Section):
     max_act_depth: int = Field(ge=1, le=16)
 
 
-class Accounts(_Section):
+class Accounts(Section):
     """Sign-in here: how long it lasts, what a password costs, and how guessing is slowed down."""
 
     session_seconds: Seconds
@@ -159,7 +91,7 @@ class Accounts(_Section):
     backoff_forget_seconds: Seconds
 
 
-class Impersonation(_Section):
+class Impersonation(Section):
     """The limits and vocabulary of impersonations."""
 
     expires_in: Seconds
@@ -170,28 +102,32 @@ class Impersonation(_Section):
     reason_codes: tuple[str, ...]
     ticket_pattern: Pattern
     max_reason_chars: int = Field(ge=1, le=8192)
+    total_seconds: Seconds
+    grace_seconds: Seconds
+    fresh_proof_seconds: int = Field(ge=0, le=3600)
 
 
-class Policy(_Section):
+class Policy(Section):
     """Where the Cedar policies and their schema are; empty for the shipped ones."""
 
     folder: Annotated[Path, BeforeValidator(lambda folder: folder or config_folder() / "policy")]
+    reload_seconds: int = Field(ge=0, le=86400)
 
 
-class Exchange(_Section):
+class Exchange(Section):
     """Aliases of our URNs, so that clients written for other servers work unchanged."""
 
     token_type_aliases: Mapping[str, str]
 
 
-class Audit(_Section):
+class Audit(Section):
     """Where signed heads are written outside the database, and how often."""
 
     anchor_file: Path
     head_seconds: Seconds
 
 
-class App(_Section):
+class App(Section):
     """A mobile app that Appetize streams, and how it gets its token."""
 
     build_id: str
@@ -204,20 +140,20 @@ class App(_Section):
     allowed_origins: tuple[Origin, ...] = ()
 
 
-class Appetize(_Section):
+class Appetize(Section):
     """The handoff to the device."""
 
     handoff_seconds: Seconds
     apps: Mapping[str, App]
 
 
-class Log(_Section):
+class Log(Section):
     """What is logged."""
 
     level: Literal["debug", "info", "warning", "error"]
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings. Times are seconds. Relative paths are relative to where the server is started."""
 
     demo: bool = False
@@ -227,6 +163,12 @@ class Settings(_Section):
     tokens: Tokens
     accounts: Accounts
     impersonation: Impersonation
+    ticket_hook: TicketHook
+    approval: ApprovalRhythm
+    consent: ConsentWays
+    notification: Notification
+    break_glass: BreakGlass
+    streams: Streams
     policy: Policy
     exchange: Exchange
     audit: Audit
@@ -250,7 +192,7 @@ def load(paths: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) ->
     tree = merged(read(path) for path in (config_folder() / "default.toml", *named))
     for name, value in environ.items():
         if name.startswith(_PREFIX) and name != _CONFIG_VARIABLE:
-            _plant(tree, name.removeprefix(_PREFIX).lower().split("__"), _Variable(value), name)
+            _plant(tree, name.removeprefix(_PREFIX).lower().split("__"), Variable(value), name)
     return build(tree)
 
 

@@ -78,11 +78,19 @@ class ApprovalDecided(Event):
     """A second person decided on one digest."""
 
     name: ClassVar[str] = "approval:decided"
+    personal: ClassVar[frozenset[str]] = frozenset({"remark"})
 
     approver: str
     session_id: str
     decision: str
     digest: str
+    decided_at: int
+    lifetime: int | None = None
+    """To how many seconds it was shortened."""
+    remark: str = ""
+    kid: str | None = None
+    signature: str | None = None
+    """The audit key's signature over who decided what, when, and on which digest (detached JWS)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +100,14 @@ class ConsentDecided(Event):
     name: ClassVar[str] = "consent:decided"
 
     subject: str
-    session_id: str
+    session_id: str | None
     decision: str
     digest: str
+    way: str = ""
+    basis: str = ""
+    words_version: str = ""
+    words_language: str = ""
+    words_hash: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +119,141 @@ class ConsentGranted(Event):
     consent_id: str
     subject: str
     expires_at: int | None
+    session_id: str | None = None
+    basis: str = ""
+    words_version: str = ""
+    words_language: str = ""
+    words_hash: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentWithdrawn(Event):
+    """A standing consent was taken back, and what rested on it revoked."""
+
+    name: ClassVar[str] = "consent:withdrawn"
+
+    consent_id: str
+    subject: str
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentCodeTried(Event):
+    """The actor entered a code that the customer was sent; `left` is how many tries remain."""
+
+    name: ClassVar[str] = "consent_code:tried"
+
+    actor: str
+    correct: bool
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationExtended(Event):
+    """Its life was extended: `lifetime` is the new total, `expires_at` the new end, `digest` what was decided on."""
+
+    name: ClassVar[str] = "impersonation:extended"
+
+    actor: str
+    subject: str
+    lifetime: int
+    expires_at: int
+    digest: str
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsReported(Event):
+    """Performed actions were reported; `digest` is SHA-256 (hex) over their canonical JSON, in the order of the ids."""
+
+    name: ClassVar[str] = "actions:reported"
+
+    reported_by: str
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeSent(Event):
+    """A channel took over a message for somebody: the mail server accepted it."""
+
+    name: ClassVar[str] = "notice:sent"
+    personal: ClassVar[frozenset[str]] = frozenset({"recipient"})
+
+    message_id: str
+    kind: str
+    channel: str
+    recipient: str
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeFailed(Event):
+    """A channel, named here, could not take over a message; `final` when no other is left."""
+
+    name: ClassVar[str] = "notice:failed"
+
+    message_id: str
+    kind: str
+    channel: str
+    error: str
+    final: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeWithheld(Event):
+    """A second person had the notice withheld for a legal reason; it is owed at `until`."""
+
+    name: ClassVar[str] = "notice:withheld"
+
+    by: str
+    reason_code: str
+    until: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakGlassOpened(Event):
+    """Consent and approval were passed over; a report is owed by `due_at`."""
+
+    name: ClassVar[str] = "break_glass:opened"
+
+    actor: str
+    subject: str
+    due_at: int
+    contacts: int
+    """How many security contacts are being told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakGlassReported(Event):
+    """The owed report was filed; its text is personal and kept beside the chain."""
+
+    name: ClassVar[str] = "break_glass:reported"
+    personal: ClassVar[frozenset[str]] = frozenset({"report"})
+
+    actor: str
+    report: str
+    overdue: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyLoaded(Event):
+    """A changed policy was taken up by a running server."""
+
+    name: ClassVar[str] = "policy:loaded"
+
+    policy_set: str
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRefused(Event):
+    """A changed policy was broken; the server keeps the set it had."""
+
+    name: ClassVar[str] = "policy:refused"
+
+    kept: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)

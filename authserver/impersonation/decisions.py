@@ -59,7 +59,7 @@ class Decisions:
             decided_at=self._clock.now(),
         )
         impersonations.add_approval(work.session, row)
-        self._trail.record(work, _approval_event(held, decider, choice))
+        self._trail.record(work, _approval_event(held, decider, choice, row.decided_at))
         return self._go_on(work, held, decider, choice)
 
     def consent(self, work: Work, record: Record, decider: Decider, choice: Choice) -> Record:
@@ -124,7 +124,7 @@ class Decisions:
             raise Conflict("decision.made")
         known.withdrawn_at = self._clock.now()
         if isinstance(known, Approval):
-            event: ApprovalDecided | ConsentDecided = _approval_event(held, decider, "withdraw")
+            event: ApprovalDecided | ConsentDecided = _approval_event(held, decider, "withdraw", known.withdrawn_at)
             reason = "approval_withdrawn"
         else:
             event = _consent_event(held, decider, "withdraw")
@@ -167,13 +167,14 @@ class Decisions:
         return ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
 
 
-def _approval_event(held: Record, decider: Decider, decision: str) -> ApprovalDecided:
+def _approval_event(held: Record, decider: Decider, decision: str, decided_at: int) -> ApprovalDecided:
     return ApprovalDecided(
         impersonation_id=held.id,
         approver=decider.user_id,
         session_id=decider.session_id,
         decision=decision,
         digest=held.digest,
+        decided_at=decided_at,
     )
 
 

@@ -39,6 +39,15 @@ class Record:
     ended_at: int | None
     ended_by: str | None
     end_reason: str | None
+    override: str | None = None
+    consent_way: str = "account"
+    consent_id: str | None = None
+    notice: str | None = None
+    notice_withheld_until: int | None = None
+    device_ended_at: int | None = None
+    extension_lifetime: int | None = None
+    extension_digest: str | None = None
+    extension_until: int | None = None
 
     def row(self) -> Impersonation:
         """Return the row that stores it."""

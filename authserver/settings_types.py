@@ -1,0 +1,87 @@
+"""What settings are made of: sections that refuse unknown keys, and the forms that values have."""
+
+import ipaddress
+import re
+import tomllib
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+
+
+def _origin(value: str) -> str:
+    match = _ORIGIN.fullmatch(value)
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
+        msg = "must be an origin such as https://login.example.com, in lower case, without a path"
+        raise ValueError(msg)
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        msg = "must be a regular expression"
+        raise ValueError(msg) from error
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        msg = "must be a network such as 10.0.0.0/24 or ::1/128"
+        raise ValueError(msg) from error
+    return value
+
+
+def _database(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        msg = "must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        raise ValueError(msg)
+    return value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+Network = Annotated[str, AfterValidator(_network)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
+SigningAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
+
+
+class Variable(str):
+    """What an environment variable holds: the text itself, or TOML where a setting takes no text."""
+
+    __slots__ = ()
+
+
+class Section(BaseModel):
+    """A section of the settings: frozen, and an unknown key in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _of_variable(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        if not isinstance(value, Variable):
+            return handler(value)
+        try:
+            return handler(str(value))
+        except ValidationError:
+            try:
+                toml = tomllib.loads(f"value = {value}")["value"]
+            except tomllib.TOMLDecodeError:
+                pass
+            else:
+                return handler(toml)
+            raise

@@ -1,0 +1,79 @@
+"""The tables. Instants are whole seconds since the epoch unless a name says `_ms`; secrets are stored hashed."""
+
+from authserver.storage.tables.base import Base
+from authserver.storage.tables.clients import Client, ClientAssertion, ClientSecret, Resource, RoleScope, ScopeRow
+from authserver.storage.tables.evidence import AuditChain, AuditEvent, AuditHead, AuditPersonal, Mark, SigningKey
+from authserver.storage.tables.grants import (
+    AuthorizationCode,
+    ClientGrant,
+    DeviceCode,
+    RefreshToken,
+    SupportCode,
+    Token,
+)
+from authserver.storage.tables.impersonations import (
+    Approval,
+    BreakGlassReport,
+    Consent,
+    ConsentCode,
+    Handle,
+    Handoff,
+    Impersonation,
+    OutboxMessage,
+    PerformedAction,
+    TargetAttempt,
+)
+from authserver.storage.tables.people import (
+    Passkey,
+    Password,
+    PendingLogin,
+    RecoveryCode,
+    Session,
+    Throttle,
+    Totp,
+    User,
+)
+from authserver.storage.tables.upstream import LinkedIdentity, LogoutToken, UpstreamLogin
+
+__all__ = [
+    "Approval",
+    "AuditChain",
+    "AuditEvent",
+    "AuditHead",
+    "AuditPersonal",
+    "AuthorizationCode",
+    "Base",
+    "BreakGlassReport",
+    "Client",
+    "ClientAssertion",
+    "ClientGrant",
+    "ClientSecret",
+    "Consent",
+    "ConsentCode",
+    "DeviceCode",
+    "Handle",
+    "Handoff",
+    "Impersonation",
+    "LinkedIdentity",
+    "LogoutToken",
+    "Mark",
+    "OutboxMessage",
+    "Passkey",
+    "Password",
+    "PendingLogin",
+    "PerformedAction",
+    "RecoveryCode",
+    "RefreshToken",
+    "Resource",
+    "RoleScope",
+    "ScopeRow",
+    "Session",
+    "SigningKey",
+    "SupportCode",
+    "TargetAttempt",
+    "Throttle",
+    "Token",
+    "Totp",
+    "UpstreamLogin",
+    "User",
+]
