@@ -36,11 +36,17 @@ from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.impersonation.policy_watch import PolicyWatch
+from authserver.impersonation.reports import Reports
+from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
@@ -81,6 +87,16 @@ class Federated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Governance:
+    """What people decide about impersonations."""
+
+    approvals: Approvals
+    consents: Consents
+    extension: Extension
+    reports: Reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wired:
     """The wired server, for the command line and the tests: `app.extensions["authserver"]`."""
 
@@ -92,6 +108,7 @@ class Wired:
     trail: Trail
     judge: Judge
     lifecycle: Lifecycle
+    governance: Governance
     issuer: Issuer
     verifier: Verifier
     federation: Federated
@@ -149,8 +166,16 @@ def _wire(
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher = SecretHasher(pepper)
-    judge = Judge(_policy(settings), settings.impersonation, hasher)
-    lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
+    judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    lifecycle = Lifecycle(
+        judge,
+        settings,
+        tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
+        hasher=hasher,
+        trail=trail,
+        clock=clock,
+        entropy=entropy,
+    )
 
     def on_issued(work: Work, minted: Minted) -> None:
         metrics.tokens_issued.labels(minted.draft.way).inc()
@@ -167,6 +192,7 @@ def _wire(
         strangers=strangers,
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
+        policy_watch=PolicyWatch(settings.policy, judge, trail),
     )
     wired = Wired(
         settings=settings,
@@ -177,6 +203,7 @@ def _wire(
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
+        governance=_governance(settings, judge, lifecycle, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
@@ -193,6 +220,26 @@ def _wire(
         jobs=Loop(app, jobs),
     )
     return wired, Evidence(trail, strangers, metrics)
+
+
+def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
+    settings: Settings,
+    judge: Judge,
+    lifecycle: Lifecycle,
+    keyring: Keyring,
+    hasher: SecretHasher,
+    trail: Trail,
+    clock: Clock,
+    entropy: Entropy,
+) -> Governance:
+    decisions = Decisions(judge, lifecycle, clock)
+    extension = Extension(decisions, judge, settings.impersonation, trail, clock)
+    return Governance(
+        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock),
+        consents=Consents(decisions, extension, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy),
+        extension=extension,
+        reports=Reports(trail, clock),
+    )
 
 
 def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy) -> Federated:
@@ -225,6 +272,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
         lifecycle=wired.lifecycle,
+        consents=wired.governance.consents,
         minting=minting,
         refusals=refusals,
         entropy=wired.entropy,
@@ -251,7 +299,10 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         bearer=bearer,
         lifecycle=wired.lifecycle,
-        decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
+        approvals=wired.governance.approvals,
+        consents=wired.governance.consents,
+        extension=wired.governance.extension,
+        reports=wired.governance.reports,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,

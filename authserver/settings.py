@@ -18,6 +18,7 @@ from authserver.settings_types import (
     Seconds,
     Section,
     SigningAlg,
+    TimeZone,
     Variable,
 )
 
@@ -112,6 +113,7 @@ class Policy(Section):
 
     folder: Annotated[Path, BeforeValidator(lambda folder: folder or config_folder() / "policy")]
     reload_seconds: int = Field(ge=0, le=86400)
+    time_zone: TimeZone
 
 
 class Exchange(Section):

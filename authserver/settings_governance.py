@@ -57,7 +57,7 @@ class ApprovalRhythm(Section):
 class ConsentWays(Section):
     """How customers are asked, for how long, and what a standing consent may be."""
 
-    ways: tuple[ConsentWay, ...]
+    ways: tuple[ConsentWay, ...] = Field(min_length=1)
     number_match_required: bool
     mail_seconds: Seconds
     code_seconds: Seconds

@@ -8,6 +8,8 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
 from authserver.api.call import call, govern
+from authserver.api.consents import add_consents
+from authserver.api.decisions import add_decisions
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
@@ -25,6 +27,8 @@ def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1")
     govern(api, parts)
     add_impersonations(api)
+    add_decisions(api)
+    add_consents(api)
     add_trail(api)
     add_directory(api)
     appetize = _blueprint("appetize", "/appetize")

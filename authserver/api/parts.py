@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
-from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consents import Consents
+from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.reports import Reports
 from authserver.settings import Settings
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.refusals import Evidence
@@ -21,6 +24,9 @@ class ApiParts:
     trail: Trail
     bearer: BearerAuthentication
     lifecycle: Lifecycle
-    decisions: Decisions
+    approvals: Approvals
+    consents: Consents
+    extension: Extension
+    reports: Reports
     handoffs: Handoffs
     refusals: Evidence

@@ -45,6 +45,8 @@ class ImpersonationRequested(Event):
     consent_id: str | None
     client_address: str
     session_address: str
+    override: str | None = None
+    consent_way: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

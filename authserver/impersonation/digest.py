@@ -21,4 +21,6 @@ def digest(record: Record) -> str:
         record.ticket_id,
         record.lifetime,
     ]
+    if record.override is not None:
+        bound.append(record.override)
     return hashlib.sha256(json.dumps(bound, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()

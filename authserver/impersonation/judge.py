@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
@@ -11,7 +12,7 @@ from authserver.protocol.names import Mode, Role
 from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.settings import Impersonation as Limits
-from authserver.storage import DbSession, clients, impersonations, people, resources
+from authserver.storage import DbSession, clients, governance, impersonations, people, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import User
@@ -21,9 +22,10 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 class Judge:
     """Asks the policy about an ask, on facts that it reads anew each time."""
 
-    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher) -> None:
-        """Judge by `policy`."""
+    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher, *, time_zone: str = "UTC") -> None:
+        """Judge by `policy`; hours and days of the week are those of `time_zone`."""
         self.policy = policy
+        self._zone = ZoneInfo(time_zone)
         self._limits = limits
         self._hasher = hasher
         self._ticket = re.compile(limits.ticket_pattern)
@@ -79,7 +81,7 @@ class Judge:
             but=self.target_hash(ask.subject_id),
             since=now - self._limits.quota_window_seconds,
         )
-        moment = datetime.fromtimestamp(now, UTC)
+        moment = datetime.fromtimestamp(now, self._zone)
         return Facts(
             actor=person(actor),
             client=ClientFacts(id=client.client_id, enabled=client.enabled),
@@ -89,13 +91,13 @@ class Judge:
             reason_code=ask.reason_code,
             reason_code_known=ask.reason_code in self._limits.reason_codes,
             ticket_id=ask.ticket_id,
-            ticket_valid=self._ticket.fullmatch(ask.ticket_id) is not None,
+            ticket_valid=not ask.ticket_refused and self._ticket.fullmatch(ask.ticket_id) is not None,
             client_address=ask.client_address,
             session_address=authentication.address,
             hour=moment.hour,
             weekday=moment.isoweekday(),
             acr=authentication.acr,
-            auth_age=max(0, now - authentication.auth_time),
+            auth_age=self._auth_age(authentication.auth_time, None if ask.anew else existing, now),
             distinct_customers=tried + 1,
             active_impersonations=impersonations.active_of_actor(
                 session, actor.id, but="" if existing is None else existing.id, now=now
@@ -106,7 +108,18 @@ class Judge:
             consent="none",
             approval="none",
             break_glass=ask.break_glass,
+            report_owed=ask.break_glass
+            and governance.report_owed(session, actor.id, but="" if existing is None else existing.id),
         )
+
+    def _auth_age(self, auth_time: int, existing: Record | None, now: int) -> int:
+        """Return how old the sign-in was when this was asked for: nobody is asked twice in one call.
+
+        A proof of the last minutes counts as made just now, however little time a policy leaves.
+        """
+        asked_at = now if existing is None else existing.created_ms // 1000
+        age = max(0, asked_at - auth_time)
+        return 0 if age <= self._limits.fresh_proof_seconds else age
 
     def _scopes(self, session: DbSession, ask: Ask, target: User) -> tuple[str, ...]:
         ceiling = Ceiling(

@@ -11,6 +11,7 @@ from authserver.audit.heads import HeadSigner, sign_head
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock
 from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.settings import Settings
 from authserver.storage import (
     DbSession,
@@ -41,6 +42,7 @@ class JobParts:
     strangers: Strangers
     lifecycle: Lifecycle
     head_signer: Callable[[DbSession], HeadSigner]
+    policy_watch: PolicyWatch
 
 
 class Loop:
@@ -73,6 +75,9 @@ class Loop:
         now, parts = self._parts.clock.now(), self._parts
         with self._app.app_context():
             self._expire(now)
+            if parts.policy_watch.due(now):
+                with unit_of_work() as work:
+                    parts.policy_watch.reload(work)
             self._record_strangers(everything=False)
             if now >= self._head_at:
                 self._head_at = now + parts.settings.audit.head_seconds

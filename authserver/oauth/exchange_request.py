@@ -21,7 +21,7 @@ _MAX_TICKET_CHARS = 128
 _MAX_ID_CHARS = 255
 _MAX_DIGITS = 18
 _NO_IMPERSONATION = frozenset({Way.ON_BEHALF_OF, Way.TRUSTED_ISSUER})
-_OF_IMPERSONATION = ("mode", "override")
+_OF_IMPERSONATION = ("mode", "override", "consent_way")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class ExchangeRequest:
     mode: Mode | None
     expires_in: int | None
     break_glass: bool
+    consent_way: str | None = None
 
     @classmethod
     def parse(cls, form: Form, aliases: Mapping[str, str], max_reason_chars: int) -> Self:
@@ -70,6 +71,7 @@ class ExchangeRequest:
             mode=_mode(form.get("mode")),
             expires_in=_seconds(form.get("requested_expires_in")),
             break_glass=_override(form.get("override")),
+            consent_way=form.get("consent_way"),
         )
 
 
@@ -95,7 +97,7 @@ def _check_way(way: Way, form: Form) -> None:
     if way in {Way.OWN_TOKEN, Way.TRUSTED_ISSUER} and form.get("actor_token") is not None:
         raise InvalidRequest("actor.unexpected", "actor_token has no place in this exchange.")
     if way in _NO_IMPERSONATION and any(form.get(name) is not None for name in _OF_IMPERSONATION):
-        raise InvalidRequest("mode.unexpected", "mode and override have no place in this exchange.")
+        raise InvalidRequest("mode.unexpected", "mode, override and consent_way have no place in this exchange.")
 
 
 def _requested_type(form: Form, aliases: Mapping[str, str]) -> str:

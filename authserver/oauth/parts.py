@@ -6,6 +6,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.entropy import Entropy
+from authserver.impersonation.consents import Consents
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.oauth.client_auth import ClientAuthentication
@@ -34,6 +35,7 @@ class OAuthParts:
     client_authentication: ClientAuthentication
     evidence: EvidenceRules
     lifecycle: Lifecycle
+    consents: Consents
     minting: Minting
     refusals: Evidence
     entropy: Entropy

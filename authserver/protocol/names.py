@@ -43,6 +43,10 @@ class Mode(StrEnum):
     FULL = "full"
 
 
+BREAK_GLASS = "break_glass"
+"""The one `override` there is (design section 4)."""
+
+
 class State(StrEnum):
     """The states of an impersonation (design section 4)."""
 

@@ -35,6 +35,12 @@ def scopes_of(session: DbSession, uris: Iterable[str] | None = None) -> dict[str
     return {row.name: _scope(row) for row in session.scalars(query).all()}
 
 
+def descriptions(session: DbSession, names: Iterable[str]) -> dict[str, str]:
+    """Return what scopes are called for people; empty for one that was given no words."""
+    query = select(ScopeRow.name, ScopeRow.description).where(ScopeRow.name.in_(set(names)))
+    return {row.name: row.description for row in session.execute(query).all()}
+
+
 def _scope(row: ScopeRow) -> Scope:
     return Scope(row.name, row.resource_uri, "read" if row.access == "read" else "write", row.non_delegable)
 

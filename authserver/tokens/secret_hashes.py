@@ -24,6 +24,8 @@ class SecretKind(StrEnum):
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
+    NUMBER_MATCH = "number-match"
+    CONSENT_CODE = "consent-code"
 
 
 class SecretHasher:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from authserver.impersonation.asks import ActingPerson, Ask, Plan, ask_again
+from authserver.impersonation.asks import ActingPerson, Ask, Plan, ask_again, consent_way
 from authserver.impersonation.policy import NeedsApproval
 from authserver.oauth.exchange_request import ExchangeRequest
 from authserver.oauth.grants.exchange_answer import answer, check_may_act
@@ -79,6 +79,7 @@ def _ask(grant: "Grant", exchange: ExchangeRequest) -> Ask:
         lifetime=grant.parts.settings.impersonation.expires_in,
         break_glass=exchange.break_glass,
         client_address=grant.trace.address,
+        consent_way=consent_way(grant.parts.settings.consent, exchange.consent_way),
     )
 
 
@@ -133,7 +134,8 @@ def _check_same(grant: "Grant", exchange: ExchangeRequest, record: Record) -> No
     scope = set((grant.form.get("scope") or "").split())
     if (
         any(value is not None and value != was for value, was in zip(given, granted, strict=True))
-        or exchange.break_glass
+        or (exchange.break_glass and record.override is None)
+        or exchange.consent_way not in {None, record.consent_way}
         or (named and named != set(record.resources))
         or (scope and scope not in (set(record.scopes), set(record.asked_scopes)))
     ):
@@ -170,4 +172,7 @@ def _still_needed(grant: "Grant", plan: Plan, handle: dict[str, str]) -> Refusal
     }
     if isinstance(plan.verdict.decision, NeedsApproval):
         return ApprovalRequired("policy.needs_approval", extra=extra)
+    number = grant.parts.consents.number(plan.record)
+    if number is not None:
+        extra["consent_number"] = number
     return ConsentRequired("policy.needs_consent", extra=extra)
