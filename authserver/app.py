@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from authserver import settings as settings_module
 from authserver import telemetry
+from authserver.accounts.devices import Devices
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import PendingLogins
@@ -213,6 +214,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -233,6 +235,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         markers=Markers(wired.hasher, clock),
+        devices=devices,
     )
     pages = PageParts(
         settings=settings,
@@ -240,6 +243,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         sign_in=wired.sign_in,
+        devices=devices,
         upstream=wired.federation.upstream,
         people=wired.federation.people,
         trail=wired.trail,

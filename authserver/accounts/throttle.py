@@ -22,6 +22,7 @@ class Guess(StrEnum):
     PASSWORD = "password"
     SECOND_FACTOR = "second-factor"
     PASSKEY = "passkey"
+    USER_CODE = "user-code"
 
 
 class Throttle:

@@ -356,3 +356,49 @@ class ApplicationWithdrawn(Event):
     user_id: str
     session_id: str
     client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRequested(Event):
+    """A device asked for a person's tokens, and waits for a decision (RFC 8628)."""
+
+    name: ClassVar[str] = "device:requested"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    """What every token that comes of it belongs to."""
+    client_id: str
+    resources: tuple[str, ...]
+    scopes: tuple[str, ...]
+    address: str
+    """Where the device asked from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceApproved(Event):
+    """A person allowed a device to have these scopes in their name."""
+
+    name: ClassVar[str] = "device:approved"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    client_id: str
+    user_id: str
+    session_id: str
+    scopes: tuple[str, ...]
+    address: str
+    """Where the person's browser is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceDenied(Event):
+    """A person refused what a device asked for."""
+
+    name: ClassVar[str] = "device:denied"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    client_id: str
+    user_id: str
+    session_id: str
+    address: str

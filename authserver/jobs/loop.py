@@ -17,6 +17,7 @@ from authserver.storage import (
     accounts,
     authorizations,
     clients,
+    devices,
     federation,
     impersonations,
     sign_ins,
@@ -119,6 +120,7 @@ class Loop:
             federation.forget_logins(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authserver.accounts.devices import Devices
 from authserver.accounts.sessions import Sessions
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
@@ -42,3 +43,4 @@ class OAuthParts:
     browser: Browser
     sessions: Sessions
     markers: Markers
+    devices: Devices

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authserver.accounts.authentication import is_fresh, meets
-from authserver.oauth.asked import Asked, available
+from authserver.oauth.asked import Asked
 from authserver.protocol.access import OFFLINE_ACCESS
 from authserver.protocol.names import Kind
 from authserver.protocol.refusals import Refusal
 from authserver.protocol.scopes import Scope
 from authserver.storage import authorizations
 from authserver.storage.database import Work
+from authserver.tokens.targets import available
 from authserver.tokens.verifier import UntrustworthyTokenError
 from authserver.web.browser import SignedIn
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authserver.accounts.devices import Devices
 from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.audit.chain import Trail
@@ -22,6 +23,7 @@ class PageParts:
     browser: Browser
     sessions: Sessions
     sign_in: SignIn
+    devices: Devices
     upstream: UpstreamSignIn
     people: FederatedPeople
     trail: Trail

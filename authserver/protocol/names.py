@@ -7,6 +7,7 @@ GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_CLIENT_CREDENTIALS = "client_credentials"
 GRANT_AUTHORIZATION_CODE = "authorization_code"
 GRANT_REFRESH_TOKEN = "refresh_token"
+GRANT_DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"

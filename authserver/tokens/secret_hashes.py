@@ -24,6 +24,9 @@ class SecretKind(StrEnum):
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
+    DEVICE_CODE = "device-code"
+    USER_CODE = "device-user-code"
+    DEVICE_SHOWN = "device-shown"
 
 
 class SecretHasher:
