@@ -126,7 +126,7 @@ def _decide(parts: PageParts) -> Response:
             if outcome is None:
                 raise InvalidRequest("device.decision")
             by = Decider(user_id=signed_in.user_id, session_id=signed_in.session_id, address=trace.address)
-            parts.devices.decide(work, by, code, request.form.get("shown", ""), allow=outcome == _ALLOWED)
+            parts.devices.decide(work, by, code, request.form.get("proof", ""), allow=outcome == _ALLOWED)
             return go_to(f"/device/{outcome}")
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
