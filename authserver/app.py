@@ -242,6 +242,9 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         sign_in=wired.sign_in,
         upstream=wired.federation.upstream,
         people=wired.federation.people,
+        issuer=wired.issuer,
+        minting=minting,
+        bearer=bearer,
         trail=wired.trail,
         refusals=refusals,
     )
@@ -318,6 +321,8 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
             return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+        if path == "/session/token":
+            return settings.session_token.allowed_origins()
         return frozenset()
 
     app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it

@@ -311,6 +311,19 @@ class SessionEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionTokenIssued(Event):
+    """A client's page, at `origin`, got a short-lived token of who is signed in in the browser."""
+
+    name: ClassVar[str] = "session-token:issued"
+
+    session_id: str
+    user_id: str
+    client_id: str
+    origin: str
+    jti: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyChanged(Event):
     """A signing key was published, retired or revoked; `by` is who did it."""
 

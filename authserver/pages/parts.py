@@ -8,7 +8,10 @@ from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.minting import Minting
 from authserver.settings import Settings
+from authserver.tokens.issuer import Issuer
+from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
 from authserver.web.refusals import Evidence
 
@@ -24,5 +27,8 @@ class PageParts:
     sign_in: SignIn
     upstream: UpstreamSignIn
     people: FederatedPeople
+    issuer: Issuer
+    minting: Minting
+    bearer: BearerAuthentication
     trail: Trail
     refusals: Evidence

@@ -119,6 +119,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.registration_options", Credential.BROWSER),
     Rule("pages.add_passkey", Credential.BROWSER),
     Rule("pages.remove_passkey", Credential.BROWSER),
+    Rule("pages.session_token", Credential.BROWSER),
+    Rule("pages.session_token_preflight", Credential.NONE),
     Rule("pages.interaction", Credential.NONE),
     Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
