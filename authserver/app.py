@@ -41,6 +41,7 @@ from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
@@ -213,6 +214,10 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    decisions = Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy)
+    support_codes = SupportCodes(
+        settings.support_codes, wired.judge, decisions, wired.hasher, wired.trail, clock, wired.entropy
+    )
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -233,6 +238,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         markers=Markers(wired.hasher, clock),
+        throttle=wired.sign_in.throttle,
+        support_codes=support_codes,
     )
     pages = PageParts(
         settings=settings,
@@ -245,6 +252,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         issuer=wired.issuer,
         minting=minting,
         bearer=bearer,
+        support_codes=support_codes,
         trail=wired.trail,
         refusals=refusals,
     )
@@ -254,7 +262,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         bearer=bearer,
         lifecycle=wired.lifecycle,
-        decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
+        decisions=decisions,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,

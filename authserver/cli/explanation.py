@@ -18,7 +18,7 @@ from authserver.storage.tables import User
 from authserver.tokens import targets
 from authserver.tokens.targets import Target
 
-_STARTING = frozenset({Way.USER_ID, Way.OWN_TOKEN})
+_STARTING = frozenset({Way.USER_ID, Way.OWN_TOKEN, Way.SUPPORT_CODE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

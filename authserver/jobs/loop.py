@@ -20,6 +20,7 @@ from authserver.storage import (
     federation,
     impersonations,
     sign_ins,
+    support_codes,
     tokens,
 )
 from authserver.storage.database import unit_of_work
@@ -119,6 +120,7 @@ class Loop:
             federation.forget_logins(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from authserver.accounts.sessions import Sessions
+from authserver.accounts.throttle import Throttle
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.markers import Markers
@@ -42,3 +44,5 @@ class OAuthParts:
     browser: Browser
     sessions: Sessions
     markers: Markers
+    throttle: Throttle
+    support_codes: SupportCodes

@@ -9,6 +9,7 @@ from authserver.clock import Clock
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.settings import Settings
 from authserver.tokens.issuer import Issuer
 from authserver.web.bearer import BearerAuthentication
@@ -30,5 +31,6 @@ class PageParts:
     issuer: Issuer
     minting: Minting
     bearer: BearerAuthentication
+    support_codes: SupportCodes
     trail: Trail
     refusals: Evidence

@@ -24,6 +24,7 @@ class SecretKind(StrEnum):
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
+    SUPPORT_CODE = "support-code"
 
 
 class SecretHasher:

@@ -84,8 +84,8 @@ def test_what_is_parsed_means_one_thing(form: dict[str, str]) -> None:
     assert exchange.reason is None or len(exchange.reason) <= MAX_REASON
     assert exchange.expires_in is None or exchange.expires_in > 0
     match exchange.way:
-        case Way.USER_ID | Way.IMPERSONATION:
-            assert subject_type == {Way.USER_ID: TYPE_USER_ID, Way.IMPERSONATION: TYPE_IMPERSONATION}[exchange.way]
+        case Way.USER_ID | Way.IMPERSONATION | Way.SUPPORT_CODE:
+            assert subject_type == NAMING[exchange.way]
             assert exchange.unverified_actor_token is not None
             assert exchange.requested_subject is None
         case Way.OWN_TOKEN:
