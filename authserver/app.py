@@ -42,6 +42,7 @@ from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
@@ -215,6 +216,10 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
     devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
+    decisions = Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy)
+    support_codes = SupportCodes(
+        settings.support_codes, wired.judge, decisions, wired.hasher, wired.trail, clock, wired.entropy
+    )
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -236,6 +241,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         sessions=wired.sessions,
         markers=Markers(wired.hasher, clock),
         devices=devices,
+        throttle=wired.sign_in.throttle,
+        support_codes=support_codes,
     )
     pages = PageParts(
         settings=settings,
@@ -246,6 +253,10 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         devices=devices,
         upstream=wired.federation.upstream,
         people=wired.federation.people,
+        issuer=wired.issuer,
+        minting=minting,
+        bearer=bearer,
+        support_codes=support_codes,
         trail=wired.trail,
         refusals=refusals,
     )
@@ -255,7 +266,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         bearer=bearer,
         lifecycle=wired.lifecycle,
-        decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
+        decisions=decisions,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,
@@ -322,6 +333,8 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
             return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+        if path == "/session/token":
+            return settings.session_token.allowed_origins()
         return frozenset()
 
     app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it

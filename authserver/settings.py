@@ -211,6 +211,38 @@ class Appetize(_Section):
     apps: Mapping[str, App]
 
 
+class SessionClient(_Section):
+    """A first-party web client that may ask for a token of who is signed in in the browser."""
+
+    allowed_origins: tuple[Origin, ...]
+
+
+class SessionToken(_Section):
+    """Tokens out of the browser's session: how long they live, and which client's pages may ask, from where."""
+
+    seconds: Annotated[int, Field(ge=1, le=900)]
+    acr_values: tuple[str, ...]
+    clients: Mapping[str, SessionClient]
+
+    def allowed_origins(self) -> frozenset[str]:
+        """Return every origin that is allow-listed for some client."""
+        return frozenset(origin for client in self.clients.values() for origin in client.allowed_origins)
+
+
+class SupportCodes(_Section):
+    """The codes that customers make: how long they live, and how long what they open may last, by default and at most.
+
+    `free_failures` is how many wrong ones an agent may present through a client before each next one has to wait.
+    """
+
+    code_seconds: Seconds
+    max_code_seconds: Annotated[int, Field(ge=1, le=3600)]
+    lifetime: Seconds
+    max_lifetime: Seconds
+    max_live: int = Field(ge=1, le=20)
+    free_failures: int = Field(ge=1)
+
+
 class Log(_Section):
     """What is logged."""
 
@@ -231,6 +263,8 @@ class Settings(_Section):
     exchange: Exchange
     audit: Audit
     appetize: Appetize
+    session_token: SessionToken
+    support_codes: SupportCodes
     federation: Federation = Federation()
     log: Log
 

@@ -109,6 +109,58 @@ class ConsentGranted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SupportCodeCreated(Event):
+    """A customer made a code that opens one impersonation of themselves, within limits, having read these words.
+
+    `client_id` is the app that made it for them, None for their own page. `words_hash` is SHA-256 of the text; an app
+    that does not say which words it showed leaves all three empty.
+    """
+
+    name: ClassVar[str] = "support-code:created"
+
+    code_id: str
+    subject: str
+    session_id: str
+    client_id: str | None
+    mode: str
+    scopes: tuple[str, ...]
+    lifetime: int
+    expires_at: int
+    words_version: str
+    words_language: str
+    words_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportCodeRedeemed(Event):
+    """An agent used a code up: subject and consent of an impersonation, bound to its digest."""
+
+    name: ClassVar[str] = "support-code:redeemed"
+
+    code_id: str
+    consent_id: str
+    subject: str
+    session_id: str
+    actor: str
+    client_id: str
+    digest: str
+    words_version: str
+    words_language: str
+    words_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportCodeRevoked(Event):
+    """A customer took a code back before it was used."""
+
+    name: ClassVar[str] = "support-code:revoked"
+
+    code_id: str
+    subject: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenIssued(Event):
     """A token left: `way` is the grant, or A to F for an exchange."""
 
@@ -308,6 +360,19 @@ class SessionEnded(Event):
     session_id: str
     user_id: str
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionTokenIssued(Event):
+    """A client's page, at `origin`, got a short-lived token of who is signed in in the browser."""
+
+    name: ClassVar[str] = "session-token:issued"
+
+    session_id: str
+    user_id: str
+    client_id: str
+    origin: str
+    jti: str
 
 
 @dataclass(frozen=True, kw_only=True)

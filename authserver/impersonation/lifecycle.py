@@ -10,6 +10,7 @@ from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.digest import digest
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied
@@ -42,6 +43,8 @@ class Lifecycle:
         now = self._clock.now()
         self._count_attempt(work, ask, now)
         verdict = self._judge.judge(work.session, ask, None, now=now)
+        if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
+            raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
@@ -174,6 +177,8 @@ class Lifecycle:
             impersonations.add(work.session, plan.record)
         except UniqueViolation:
             return False
+        if plan.ask.code is not None and not redeem(work, self._trail, plan, plan.ask.code):
+            return False
         self._trail.record(work, self._requested(plan))
         if plan.active:
             self._trail.record(work, _activated(plan.record))
@@ -208,7 +213,7 @@ class Lifecycle:
             ended_by=None,
             end_reason=None,
         )
-        return replace(record, digest=digest(record))
+        return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
     def _waiting(self, decision: Decision, now: int) -> tuple[State, int | None]:
         """Return the state that a decision puts an impersonation in, and until when it may stay pending."""

@@ -21,6 +21,7 @@ from authserver.storage import (
     federation,
     impersonations,
     sign_ins,
+    support_codes,
     tokens,
 )
 from authserver.storage.database import unit_of_work
@@ -121,6 +122,7 @@ class Loop:
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

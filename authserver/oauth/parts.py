@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from authserver.accounts.devices import Devices
 from authserver.accounts.sessions import Sessions
+from authserver.accounts.throttle import Throttle
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.markers import Markers
@@ -44,3 +46,5 @@ class OAuthParts:
     sessions: Sessions
     markers: Markers
     devices: Devices
+    throttle: Throttle
+    support_codes: SupportCodes

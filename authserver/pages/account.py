@@ -10,6 +10,7 @@ from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
 from authserver.audit.events import ApplicationWithdrawn
 from authserver.pages.parts import PageParts
+from authserver.pages.support_codes import support_section
 from authserver.protocol.refusals import Forbidden, NotFound, Refusal
 from authserver.storage import accounts, authorizations, people
 from authserver.storage.database import Work, unit_of_work
@@ -141,6 +142,7 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         passkeys_available=parts.sign_in.passkeys.available,
         sessions=sessions,
         applications=authorizations.clients_of(work.session, user.id),
+        support=support_section(parts, work, user),
     )
     return page(html, scripts=True)
 

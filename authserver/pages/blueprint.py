@@ -6,7 +6,9 @@ from authserver.pages.account import add_account
 from authserver.pages.device import add_device
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
+from authserver.pages.session_token import add_session_token
 from authserver.pages.sign_in import add_sign_in
+from authserver.pages.support_codes import add_support_codes
 from authserver.pages.upstream import add_upstream
 from authserver.web.pages import page
 
@@ -19,6 +21,8 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_passkeys(blueprint, parts)
     add_upstream(blueprint, parts)
     add_device(blueprint, parts)
+    add_session_token(blueprint, parts)
+    add_support_codes(blueprint, parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

@@ -9,7 +9,11 @@ from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.minting import Minting
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.settings import Settings
+from authserver.tokens.issuer import Issuer
+from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
 from authserver.web.refusals import Evidence
 
@@ -26,5 +30,9 @@ class PageParts:
     devices: Devices
     upstream: UpstreamSignIn
     people: FederatedPeople
+    issuer: Issuer
+    minting: Minting
+    bearer: BearerAuthentication
+    support_codes: SupportCodes
     trail: Trail
     refusals: Evidence

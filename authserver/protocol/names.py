@@ -14,6 +14,7 @@ TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 TYPE_JWT = "urn:ietf:params:oauth:token-type:jwt"
 TYPE_USER_ID = "urn:authserver:params:oauth:token-type:user-id"
 TYPE_IMPERSONATION = "urn:authserver:params:oauth:token-type:impersonation"
+TYPE_SUPPORT_CODE = "urn:authserver:params:oauth:token-type:support-code"
 
 CLIENT_ASSERTION_JWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -35,6 +36,7 @@ class Way(StrEnum):
     IMPERSONATION = "C"
     ON_BEHALF_OF = "D"
     TRUSTED_ISSUER = "E"
+    SUPPORT_CODE = "F"
 
 
 class Mode(StrEnum):

@@ -27,6 +27,7 @@ class SecretKind(StrEnum):
     DEVICE_CODE = "device-code"
     USER_CODE = "device-user-code"
     DEVICE_SHOWN = "device-shown"
+    SUPPORT_CODE = "support-code"
 
 
 class SecretHasher:
