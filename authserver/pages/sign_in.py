@@ -146,6 +146,7 @@ def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -
         "factor.html",
         csrf=parts.browser.csrf(cookie),
         error=None if refusal is None else refusal.public,
+        recovering=request.form.get("kind") == "recovery",
         passkeys=parts.sign_in.passkeys.available,
     )
     found = parts.sign_in.pending.find(work.session, cookie)
