@@ -64,4 +64,5 @@ def _sent(asset: Asset) -> Response:
     response.headers["Cache-Control"] = _KEPT if request.args.get("v") == asset.version else _ASKED_AGAIN
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.set_etag(f"{asset.version}-gzip" if packed else asset.version)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -2,7 +2,7 @@
 const form = document.querySelector("[data-passkey]");
 
 const WORDS = {
-  NotAllowedError: "That was cancelled, or this device has no passkey for here. Try again.",
+  NotAllowedError: "No passkey was used: it was cancelled, or this device has none for here.",
   InvalidStateError: "This device has a passkey for your account already.",
   NotSupportedError: "This device cannot make a passkey.",
 };

@@ -1,0 +1,200 @@
+"""Every page in each of its states, as a person comes to it: for the accessibility tests and the pictures.
+
+A page more is a function more and a line in VISITS.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pyotp
+from playwright.sync_api import Page
+
+from tests.browser.chromium import Authenticator
+from tests.conftest import Demo
+
+CALLBACK = "http://127.0.0.1:1/callback"
+
+_SPECIMEN = Path(__file__).with_name("specimen.html")
+_apps: dict[str, str] = {}
+
+
+def sign_in(page: Page, demo: Demo, who: str, path: str = "/account") -> None:
+    """Sign in with the password; a second factor may be asked then."""
+    person = demo.credentials["users"][who]
+    page.goto(demo.issuer + path)
+    page.get_by_label("Email or user name").fill(person["username"])
+    page.get_by_label("Password").fill(person["password"])
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_load_state()
+
+
+def authorize_path(**changes: str) -> str:
+    """Return an authorization request of `backend`."""
+    query = {
+        "response_type": "code",
+        "client_id": "backend",
+        "scope": "openid",
+        "state": "s",
+        "redirect_uri": CALLBACK,
+        "code_challenge": "a" * 43,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return f"/oauth/authorize?{urlencode(query)}"
+
+
+def catch_callback(page: Page) -> None:
+    """Answer in place of the application."""
+    page.route("http://127.0.0.1:1/**", lambda route: route.fulfill(body="back"))
+
+
+def login(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/login")
+
+
+def login_error(page: Page, demo: Demo) -> None:
+    login(page, demo)
+    page.get_by_label("Email or user name").fill("mistyped@example.com")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").wait_for()
+
+
+def login_again(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    login(page, demo)
+
+
+def enrolment(page: Page, demo: Demo, who: str = "agent2") -> str:
+    """Come to the enrolment of an authenticator app; return its secret."""
+    sign_in(page, demo, who)
+    page.get_by_role("button", name="Set up authenticator app").click()
+    page.get_by_role("heading", name="Set up an authenticator app").wait_for()
+    return (page.locator("details code").text_content() or "").replace(" ", "")
+
+
+def enrolment_error(page: Page, demo: Demo) -> None:
+    enrolment(page, demo)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("alert").wait_for()
+
+
+def recovery_codes(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.get_by_role("button", name="Make new ones").click()
+    page.get_by_role("heading", name="Your recovery codes").wait_for()
+
+
+def factor(page: Page, demo: Demo) -> None:
+    if demo.issuer not in _apps:
+        secret = enrolment(page, demo, "auditor")
+        page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).at(int(time.time())))
+        page.get_by_role("button", name="Confirm").click()
+        page.wait_for_url("**/account")
+        _apps[demo.issuer] = secret
+        page.context.clear_cookies()
+    sign_in(page, demo, "auditor")
+    page.get_by_role("heading", name="Second step").wait_for()
+
+
+def factor_error(page: Page, demo: Demo) -> None:
+    factor(page, demo)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").wait_for()
+
+
+def factor_recovery(page: Page, demo: Demo) -> None:
+    factor(page, demo)
+    page.get_by_text("Use a recovery code instead").click()
+    page.get_by_label("Recovery code").fill("NOT-A-CODE")
+    page.get_by_role("button", name="Use this code").click()
+    page.get_by_role("alert").wait_for()
+
+
+def consent(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer", authorize_path(prompt="consent", scope="openid profile email accounts:read"))
+    page.get_by_role("button", name="Allow").wait_for()
+
+
+def account(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer-ask")
+    page.get_by_role("heading", name="Your account").wait_for()
+
+
+def account_in_use(page: Page, demo: Demo) -> None:
+    """Come to an account with a passkey, an application and more than one session."""
+    catch_callback(page)
+    Authenticator.of(page)
+    sign_in(page, demo, "lead", authorize_path(prompt="consent"))
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{CALLBACK}**")
+    page.goto(f"{demo.issuer}/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_role("button", name="Remove passkey").first.wait_for()
+
+
+def passkey_error(page: Page, demo: Demo) -> None:
+    Authenticator.of(page)
+    login(page, demo)
+    page.get_by_role("button", name="Use a passkey").click()
+    page.get_by_text("No passkey was used").wait_for()
+
+
+def sign_out(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("heading", name="Sign out?").wait_for()
+
+
+def sign_out_asked(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.goto(f"{demo.issuer}/oauth/logout")
+    page.get_by_role("heading", name="Sign out?").wait_for()
+
+
+def signed_out(page: Page, demo: Demo) -> None:
+    sign_out(page, demo)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="You are signed out").wait_for()
+
+
+def error(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/oauth/authorize?client_id=nobody")
+
+
+def interaction(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/interactions/imp_1")
+
+
+def specimen(page: Page, demo: Demo) -> None:
+    """Show every part of the design system, also those that no page has yet."""
+    address = f"{demo.issuer}/specimen"
+    page.route(address, lambda route: route.fulfill(body=_SPECIMEN.read_text(), content_type="text/html"))
+    page.goto(address)
+
+
+VISITS: dict[str, Callable[[Page, Demo], object]] = {
+    "login": login,
+    "login-error": login_error,
+    "login-again": login_again,
+    "login-passkey-error": passkey_error,
+    "factor": factor,
+    "factor-error": factor_error,
+    "factor-recovery-error": factor_recovery,
+    "consent": consent,
+    "account": account,
+    "account-in-use": account_in_use,
+    "totp": enrolment,
+    "totp-error": enrolment_error,
+    "recovery-codes": recovery_codes,
+    "sign-out": sign_out,
+    "sign-out-asked": sign_out_asked,
+    "signed-out": signed_out,
+    "error": error,
+    "interaction": interaction,
+    "specimen": specimen,
+}
