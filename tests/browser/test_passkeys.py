@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import visits
 from tests.browser.chromium import Authenticator, opened
-from tests.browser.visits import CALLBACK, authorize_path, catch_callback
+from tests.browser.visits import authorize_path, callback
 from tests.conftest import Demo
 from tests.signing_in import CHALLENGE, VERIFIER
 from tests.world import claims
@@ -51,7 +51,7 @@ def id_token(demo: Demo, page: Page) -> dict[str, object]:
     """Redeem the code that the browser came back with."""
     code = page.url.partition("code=")[2].partition("&")[0]
     client = demo.credentials["clients"]["backend"]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback(), "code_verifier": VERIFIER}
     pair = (client["client_id"], client["client_secret"])
     answer = requests.post(f"{demo.issuer}/oauth/token", data=form, auth=pair, timeout=10)
     assert answer.status_code == 200, answer.text
@@ -63,11 +63,10 @@ def test_a_passkey_alone_signs_in_without_a_user_name(
 ) -> None:
     """The client asked for phishing resistance; the ID token tells of it (OIDC Core §2)."""
     with opened(chromium) as page:
-        catch_callback(page)
         authenticator = holding(page, passkey)
         page.goto(named_demo.issuer + authorize_path(acr_values="phr", code_challenge=CHALLENGE))
         use_passkey(page)
-        page.wait_for_url(f"{CALLBACK}?**")
+        page.wait_for_url(f"{callback()}?**")
         told = id_token(named_demo, page)
         assert told["sub"] == named_demo.credentials["users"][OWNER]["id"]
         assert (told["acr"], told["amr"]) == ("phr", ["hwk", "user", "mfa"])
@@ -80,13 +79,12 @@ def test_a_passkey_is_the_second_step_of_its_owner(
     chromium: Browser, named_demo: Demo, passkey: dict[str, object]
 ) -> None:
     with opened(chromium) as page:
-        catch_callback(page)
         authenticator = holding(page, passkey)
         visits.sign_in(page, named_demo, OWNER, authorize_path(code_challenge=CHALLENGE))
         page.get_by_role("heading", name="Second step").wait_for()
         assert not page.get_by_label("Code", exact=True).is_visible()
         use_passkey(page)
-        page.wait_for_url(f"{CALLBACK}?**")
+        page.wait_for_url(f"{callback()}?**")
         told = id_token(named_demo, page)
         assert (told["acr"], told["amr"]) == ("phr", ["pwd", "hwk", "user", "mfa"])
         passkey.update(authenticator.credentials()[0])

@@ -3,7 +3,7 @@
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import opened
-from tests.browser.visits import CALLBACK, authorize_path, catch_callback
+from tests.browser.visits import authorize_path, callback
 from tests.conftest import Demo
 
 _FOCUS = """() => {
@@ -57,11 +57,10 @@ def test_a_person_signs_in_by_keyboard_and_out_again(chromium: Browser, demo: De
 def test_an_application_gets_its_code_through_a_real_browser(chromium: Browser, demo: Demo) -> None:
     person = demo.credentials["users"]["customer"]
     with opened(chromium) as page:
-        catch_callback(page)
         page.goto(demo.issuer + authorize_path())
         page.get_by_label("Email or user name").fill(person["username"])
         page.get_by_label("Password").fill(person["password"])
         page.get_by_role("button", name="Continue").click()
-        page.wait_for_url(f"{CALLBACK}?**")
+        page.wait_for_url(f"{callback()}?**")
         assert "code=" in page.url
         assert "state=s" in page.url

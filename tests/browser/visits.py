@@ -5,7 +5,10 @@ A page more is a function more and a line in VISITS.
 
 import time
 from collections.abc import Callable
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlencode
 
 import pyotp
@@ -14,10 +17,29 @@ from playwright.sync_api import Page
 from tests.browser.chromium import Authenticator
 from tests.conftest import Demo
 
-CALLBACK = "http://127.0.0.1:1/callback"
-
 _SPECIMEN = Path(__file__).with_name("specimen.html")
-_apps: dict[str, str] = {}
+_with_app: set[str] = set()
+
+
+class _Application(BaseHTTPRequestHandler):
+    """Takes the code that a browser brings."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(b"back")
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+@cache
+def callback() -> str:
+    """Return the redirect URI of an application that really answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/callback"
 
 
 def sign_in(page: Page, demo: Demo, who: str, path: str = "/account") -> None:
@@ -37,17 +59,12 @@ def authorize_path(**changes: str) -> str:
         "client_id": "backend",
         "scope": "openid",
         "state": "s",
-        "redirect_uri": CALLBACK,
+        "redirect_uri": callback(),
         "code_challenge": "a" * 43,
         "code_challenge_method": "S256",
         **changes,
     }
     return f"/oauth/authorize?{urlencode(query)}"
-
-
-def catch_callback(page: Page) -> None:
-    """Answer in place of the application."""
-    page.route("http://127.0.0.1:1/**", lambda route: route.fulfill(body="back"))
 
 
 def login(page: Page, demo: Demo) -> None:
@@ -89,12 +106,15 @@ def recovery_codes(page: Page, demo: Demo) -> None:
 
 
 def factor(page: Page, demo: Demo) -> None:
-    if demo.issuer not in _apps:
+    """Come to the second step of a person who has an authenticator app and recovery codes."""
+    if demo.issuer not in _with_app:
         secret = enrolment(page, demo, "auditor")
         page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).at(int(time.time())))
         page.get_by_role("button", name="Confirm").click()
         page.wait_for_url("**/account")
-        _apps[demo.issuer] = secret
+        page.get_by_role("button", name="Make new ones").click()
+        page.get_by_role("heading", name="Your recovery codes").wait_for()
+        _with_app.add(demo.issuer)
         page.context.clear_cookies()
     sign_in(page, demo, "auditor")
     page.get_by_role("heading", name="Second step").wait_for()
@@ -127,11 +147,10 @@ def account(page: Page, demo: Demo) -> None:
 
 def account_in_use(page: Page, demo: Demo) -> None:
     """Come to an account with a passkey, an application and more than one session."""
-    catch_callback(page)
     Authenticator.of(page)
     sign_in(page, demo, "lead", authorize_path(prompt="consent"))
     page.get_by_role("button", name="Allow").click()
-    page.wait_for_url(f"{CALLBACK}**")
+    page.wait_for_url(f"{callback()}**")
     page.goto(f"{demo.issuer}/account")
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("button", name="Remove passkey").first.wait_for()
