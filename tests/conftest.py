@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,12 +166,11 @@ class Demo:
         return str(self.credentials["issuer"])
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`authserver demo` on a free port, for clients that speak real HTTP."""
-    folder = tmp_path_factory.mktemp("demo")
+@contextmanager
+def running_demo(folder: Path, *options: str) -> Iterator[Demo]:
+    """Run `authserver demo` on a free port, in a process of its own."""
     file = folder / "credentials.json"
-    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", "0", "--data", str(folder)]
+    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", "0", "--data", str(folder), *options]
     with (
         (folder / "output.txt").open("w") as output,
         subprocess.Popen(command, stdout=output, stderr=output) as process,
@@ -185,3 +185,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`authserver demo` on a free port, for clients that speak real HTTP."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo

@@ -3,7 +3,9 @@
 from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
+from authserver.pages.assets import add_assets
 from authserver.pages.device import add_device
+from authserver.pages.moments import moment
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
 from authserver.pages.session_token import add_session_token
@@ -15,7 +17,9 @@ from authserver.web.pages import page
 
 def create_blueprint(parts: PageParts) -> Blueprint:
     """Return the pages' blueprint."""
-    blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+    blueprint = Blueprint("pages", __name__, template_folder="templates")
+    blueprint.add_app_template_filter(moment)
+    add_assets(blueprint)
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)
     add_passkeys(blueprint, parts)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from authserver.accounts.pending import Finished, SecondFactorNeeded
+from authserver.accounts.pending import Finished, SecondFactorNeeded, factors_of
 from authserver.accounts.refusals import LoginExpired, Throttled, WrongCredentials
 from authserver.accounts.sessions import Place
 from authserver.accounts.sign_in import Step
@@ -142,13 +142,16 @@ def _login_page(  # noqa: PLR0913 - all that the page shows
 
 def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -> Response:
     cookie = parts.browser.cookie(LOGIN)
+    found = parts.sign_in.pending.find(work.session, cookie)
+    owner = None if found is None else found.user_id
     html = render_template(
         "factor.html",
         csrf=parts.browser.csrf(cookie),
         error=None if refusal is None else refusal.public,
+        recovering=request.form.get("kind") == "recovery",
+        factors=None if owner is None else factors_of(work.session, owner),
         passkeys=parts.sign_in.passkeys.available,
     )
-    found = parts.sign_in.pending.find(work.session, cookie)
     onwards = _ACCOUNT if found is None else found.return_to
     return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
 
