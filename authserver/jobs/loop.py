@@ -117,6 +117,7 @@ class Loop:
             work.lock()
             clients.forget_assertions(work.session, before=now)
             federation.forget_logins(work.session, before=now)
+            federation.forget_logout_tokens(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from authserver.accounts.sessions import Sessions
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.entropy import Entropy
@@ -10,7 +9,6 @@ from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
-from authserver.oauth.markers import Markers
 from authserver.settings import Settings
 from authserver.tokens.issuer import Issuer
 from authserver.tokens.keyring import Keyring
@@ -18,6 +16,8 @@ from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.leaving import Leaving
+from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence
 
 
@@ -40,5 +40,5 @@ class OAuthParts:
     hasher: SecretHasher
     bearer: BearerAuthentication
     browser: Browser
-    sessions: Sessions
+    leaving: Leaving
     markers: Markers

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
+from authserver.pages.backchannel import backchannel_logout
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
 from authserver.pages.sign_in import add_sign_in
@@ -17,6 +18,10 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_account(blueprint, parts)
     add_passkeys(blueprint, parts)
     add_upstream(blueprint, parts)
+
+    @blueprint.post("/federation/backchannel-logout", endpoint="backchannel_logout")
+    def logout_told() -> Response:
+        return backchannel_logout(parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

@@ -6,10 +6,13 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
+from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.settings import Settings
 from authserver.web.browser import Browser
+from authserver.web.leaving import Leaving
+from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence
 
 
@@ -24,5 +27,8 @@ class PageParts:
     sign_in: SignIn
     upstream: UpstreamSignIn
     people: FederatedPeople
+    logouts: UpstreamLogouts
+    leaving: Leaving
+    markers: Markers
     trail: Trail
     refusals: Evidence
