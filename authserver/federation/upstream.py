@@ -115,7 +115,7 @@ class UpstreamSignIn:
         be done now, the issuer has to say when it was done.
         """
         known = self._known(name)
-        asked_acr = asked_acr(known, self._meets, acr_values, return_to)
+        acr_there = asked_acr(known, self._meets, acr_values, return_to)
         work.commit()  # nothing is held while the issuer is asked
         endpoint = self._metadata(known).authorization_endpoint
         if endpoint is None:
@@ -130,7 +130,7 @@ class UpstreamSignIn:
             "nonce": nonce,
             "code_challenge": _s256(verifier),
             "max_age": None if max_age is None else str(max_age),
-            "acr_values": " ".join(asked_acr) or None,
+            "acr_values": " ".join(acr_there) or None,
             "prompt": prompt,
             "login_hint": login_hint,
         }

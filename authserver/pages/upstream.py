@@ -11,7 +11,7 @@ from authserver.accounts.authentication import Authenticated
 from authserver.accounts.sessions import Place
 from authserver.audit.events import SignInFailed
 from authserver.federation.refusals import FederationError, NobodyHereError
-from authserver.federation.upstream import StepUpError
+from authserver.federation.step_up import StepUpError
 from authserver.pages.parts import PageParts
 from authserver.pages.sign_in import LOGIN, return_to
 from authserver.protocol.refusals import Refusal

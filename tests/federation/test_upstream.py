@@ -11,7 +11,8 @@ import pytest
 import requests
 import requests_mock
 
-from authserver.federation.upstream import Begun, Finished, UpstreamError
+from authserver.federation.step_up import UpstreamError
+from authserver.federation.upstream import Begun, Finished
 from authserver.protocol.names import TYPE_ID_TOKEN
 from tests.federation.idp import AUTHORIZE, IDP, TOKEN, USERINFO, Idp, settings
 from tests.real_idp import NAME
