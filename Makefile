@@ -14,7 +14,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed  ## run the demo; pass its options as ARGS="--port 9001"
+# Its local identity provider is one of the tests' dependencies.
+demo: $(VENV)/.installed$(if $(findstring --with-idp,$(ARGS)),-dev)  ## run the demo; its options as ARGS="--port 9001 --with-idp"
 	@exec $(BIN)/authserver demo $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run all tests; JOBS=0 runs them in one process

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from authserver import settings as settings_module
 from authserver import telemetry
+from authserver.accounts.authentication import meets
 from authserver.accounts.devices import Devices
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
@@ -33,6 +34,7 @@ from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import Entropy, SystemEntropy
+from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
@@ -47,7 +49,6 @@ from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
-from authserver.oauth.markers import Markers
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -66,7 +67,9 @@ from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
+from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence, http_error
 
 DEMO_MARK = "demo"
@@ -80,6 +83,7 @@ class Federated:
     people: FederatedPeople
     sessions: ForeignSessions
     upstream: UpstreamSignIn
+    logouts: UpstreamLogouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,7 @@ class Wired:
     clock: Clock
     entropy: Entropy
     hasher: SecretHasher
+    sealer: Sealer
     keyring: Keyring
     trail: Trail
     judge: Judge
@@ -150,7 +155,7 @@ def _wire(
     trail, strangers = Trail(clock, entropy), Strangers(clock)
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
-    hasher = SecretHasher(pepper)
+    hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher)
     lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
 
@@ -175,6 +180,7 @@ def _wire(
         clock=clock,
         entropy=entropy,
         hasher=hasher,
+        sealer=sealer,
         keyring=keyring,
         trail=trail,
         judge=judge,
@@ -185,7 +191,7 @@ def _wire(
         sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
         sign_in=SignIn(
             passwords=Passwords(settings.accounts, trail, clock, entropy),
-            totp=TotpApps(settings.issuer, Sealer(pepper, entropy), trail, clock, entropy),
+            totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
             recovery=RecoveryCodes(hasher, trail, clock, entropy),
             passkeys=Passkeys(settings.issuer, trail, clock, entropy),
             throttle=Throttle(settings.accounts, hasher, clock),
@@ -206,7 +212,8 @@ def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Cl
         trusted=trusted,
         people=people,
         sessions=ForeignSessions(people, hasher, trail, clock),
-        upstream=UpstreamSignIn(trusted, hasher, clock, entropy),
+        upstream=UpstreamSignIn(trusted, hasher, clock, entropy, meets),
+        logouts=UpstreamLogouts(trusted, hasher, clock),
     )
 
 
@@ -219,6 +226,17 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     decisions = Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy)
     support_codes = SupportCodes(
         settings.support_codes, wired.judge, decisions, wired.hasher, wired.trail, clock, wired.entropy
+    )
+    markers = Markers(wired.hasher, clock)
+    leaving = Leaving(
+        settings.issuer,
+        browser=browser,
+        sessions=wired.sessions,
+        upstream=wired.federation.upstream,
+        sealer=wired.sealer,
+        trail=wired.trail,
+        markers=markers,
+        entropy=wired.entropy,
     )
     oauth = OAuthParts(
         settings=settings,
@@ -238,8 +256,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         hasher=wired.hasher,
         bearer=bearer,
         browser=browser,
-        sessions=wired.sessions,
-        markers=Markers(wired.hasher, clock),
+        leaving=leaving,
+        markers=markers,
         devices=devices,
         throttle=wired.sign_in.throttle,
         support_codes=support_codes,
@@ -257,6 +275,9 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         minting=minting,
         bearer=bearer,
         support_codes=support_codes,
+        logouts=wired.federation.logouts,
+        leaving=leaving,
+        markers=markers,
         trail=wired.trail,
         refusals=refusals,
     )

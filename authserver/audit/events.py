@@ -376,6 +376,30 @@ class SessionTokenIssued(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogoutReceived(Event):
+    """A trusted issuer said that somebody signed out there; `told` is what it named: `sid`, `sub` or both."""
+
+    name: ClassVar[str] = "logout:received"
+
+    issuer: str
+    told: str
+    sessions: tuple[str, ...]
+    """The sessions that ended by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogoutNotPassedOn(Event):
+    """Somebody signed out here, and could not be sent on to sign out at the issuer where they had signed in."""
+
+    name: ClassVar[str] = "logout:not_passed_on"
+
+    session_id: str
+    user_id: str
+    issuer: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyChanged(Event):
     """A signing key was published, retired or revoked; `by` is who did it."""
 

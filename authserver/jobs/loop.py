@@ -119,6 +119,7 @@ class Loop:
             work.lock()
             clients.forget_assertions(work.session, before=now)
             federation.forget_logins(work.session, before=now)
+            federation.forget_logout_tokens(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)

@@ -14,6 +14,7 @@ from authserver.storage.database import Work
 from authserver.tokens.targets import available
 from authserver.tokens.verifier import UntrustworthyTokenError
 from authserver.web.browser import SignedIn
+from authserver.web.markers import STALE, UNMET
 
 if TYPE_CHECKING:
     from authserver.oauth.parts import OAuthParts
@@ -66,6 +67,10 @@ def next_step(
 ) -> SignIn | Consent | Done:
     """Return what is to be done next; raise the refusal that `prompt=none`, or an impossible wish, comes to."""
     silent = "none" in asked.request.prompt
+    if parts.markers.asked_at(UNMET, asked.query, markers) is not None:
+        raise UnmetAuthenticationRequirements("upstream.acr_not_reached")
+    if parts.markers.asked_at(STALE, asked.query, markers) is not None:
+        raise LoginRequired("upstream.not_fresh")
     login_asked_at = parts.markers.asked_at("login", asked.query, markers)
     if signed_in is None or _must_sign_in(parts, work, asked, signed_in, login_asked_at):
         if silent:

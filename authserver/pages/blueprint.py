@@ -4,6 +4,7 @@ from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
 from authserver.pages.assets import add_assets
+from authserver.pages.backchannel import backchannel_logout
 from authserver.pages.device import add_device
 from authserver.pages.moments import moment
 from authserver.pages.parts import PageParts
@@ -27,6 +28,10 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_device(blueprint, parts)
     add_session_token(blueprint, parts)
     add_support_codes(blueprint, parts)
+
+    @blueprint.post("/federation/backchannel-logout", endpoint="backchannel_logout")
+    def logout_told() -> Response:
+        return backchannel_logout(parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

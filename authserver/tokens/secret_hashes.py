@@ -21,6 +21,7 @@ class SecretKind(StrEnum):
     THROTTLE = "throttle"
     UPSTREAM_STATE = "upstream-state"
     UPSTREAM_BROWSER = "upstream-browser"
+    LOGOUT_TOKEN = "logout-token-jti"
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
