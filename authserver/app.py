@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask_migrate import Migrate
-from flask_openapi.models.info import Info
-from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,7 +22,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
-from authserver.api.blueprints import add_document, create_blueprints, invalid_body
+from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
@@ -105,14 +103,11 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     app = OpenAPI(
         "authserver",
-        info=Info(title="authserver", version="1"),
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
         doc_ui=False,
         validation_error_status=400,
         validation_error_callback=invalid_body,
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     metrics = telemetry.new_metrics()
     telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
@@ -267,7 +262,6 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
     rest, appetize = create_blueprints(api)
-    add_document(app, rest)
     app.register_api(rest)
     app.register_api(appetize)
 
