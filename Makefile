@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## run the demo; pass its options as ARGS="--port 9001
 	@exec $(BIN)/authserver demo $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run all tests; JOBS=0 runs them in one process
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, models against migrations
 	$(BIN)/ruff format --check .

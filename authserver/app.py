@@ -6,7 +6,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
-from flask_migrate import Migrate
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,7 +51,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
-from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
+from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
@@ -112,7 +111,6 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     metrics = telemetry.new_metrics()
     telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
     install(app, settings.database)
-    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     wired, refusals = _wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
