@@ -62,7 +62,7 @@ from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
 from authserver.web.limits import Anything, Limits, address_in
-from authserver.web.refusals import Evidence, http_error
+from authserver.web.refusals import Evidence
 
 DEMO_MARK = "demo"
 
@@ -115,8 +115,8 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
     app.register_blueprint(_operations(metrics, settings))
-    app.register_error_handler(HTTPException, http_error)
-    _harden(app, settings)
+    app.register_error_handler(HTTPException, refusals.http_error)
+    _harden(app, settings, refusals)
     return app
 
 
@@ -290,7 +290,7 @@ def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def _harden(app: OpenAPI, settings: Settings) -> None:
+def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -319,6 +319,7 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,
         headers=fixed,
+        turned_away=refusals.turn_away,
     )
 
 
