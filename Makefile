@@ -19,7 +19,7 @@ demo: $(VENV)/.installed$(if $(findstring --with-idp,$(ARGS)),-dev)  ## run the 
 	@exec $(BIN)/authserver demo $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run all tests; JOBS=0 runs them in one process
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, models against migrations
 	$(BIN)/ruff format --check .

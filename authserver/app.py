@@ -6,9 +6,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
-from flask_migrate import Migrate
-from flask_openapi.models.info import Info
-from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +23,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
-from authserver.api.blueprints import add_document, create_blueprints, invalid_body
+from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
@@ -57,7 +54,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
-from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
+from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
@@ -70,7 +67,7 @@ from authserver.web.browser import Browser
 from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.markers import Markers
-from authserver.web.refusals import Evidence, http_error
+from authserver.web.refusals import Evidence
 
 DEMO_MARK = "demo"
 
@@ -112,25 +109,21 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     app = OpenAPI(
         "authserver",
-        info=Info(title="authserver", version="1"),
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
         doc_ui=False,
         validation_error_status=400,
         validation_error_callback=invalid_body,
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     metrics = telemetry.new_metrics()
     telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
     install(app, settings.database)
-    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     wired, refusals = _wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
     app.register_blueprint(_operations(metrics, settings))
-    app.register_error_handler(HTTPException, http_error)
-    _harden(app, settings)
+    app.register_error_handler(HTTPException, refusals.http_error)
+    _harden(app, settings, refusals)
     return app
 
 
@@ -303,7 +296,6 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
     rest, appetize = create_blueprints(api)
-    add_document(app, rest)
     app.register_api(rest)
     app.register_api(appetize)
 
@@ -334,7 +326,7 @@ def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def _harden(app: OpenAPI, settings: Settings) -> None:
+def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -365,6 +357,7 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,
         headers=fixed,
+        turned_away=refusals.turn_away,
     )
 
 
