@@ -6,9 +6,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
-from flask_migrate import Migrate
-from flask_openapi.models.info import Info
-from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from authserver import settings as settings_module
 from authserver import telemetry
+from authserver.accounts.authentication import meets
+from authserver.accounts.devices import Devices
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import PendingLogins
@@ -24,7 +23,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
-from authserver.api.blueprints import add_document, create_blueprints, invalid_body
+from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
@@ -32,6 +31,7 @@ from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import Entropy, SystemEntropy
+from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
@@ -46,12 +46,12 @@ from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
+from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
-from authserver.oauth.markers import Markers
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -60,7 +60,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
-from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
+from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
@@ -70,8 +70,10 @@ from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
-from authserver.web.refusals import Evidence, http_error
+from authserver.web.markers import Markers
+from authserver.web.refusals import Evidence
 
 DEMO_MARK = "demo"
 
@@ -84,6 +86,7 @@ class Federated:
     people: FederatedPeople
     sessions: ForeignSessions
     upstream: UpstreamSignIn
+    logouts: UpstreamLogouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ class Wired:
     clock: Clock
     entropy: Entropy
     hasher: SecretHasher
+    sealer: Sealer
     keyring: Keyring
     trail: Trail
     judge: Judge
@@ -122,25 +126,21 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     app = OpenAPI(
         "authserver",
-        info=Info(title="authserver", version="1"),
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
         doc_ui=False,
         validation_error_status=400,
         validation_error_callback=invalid_body,
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     metrics = telemetry.new_metrics()
     telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
     install(app, settings.database)
-    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     wired, refusals = _wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
     app.register_blueprint(_operations(metrics, settings))
-    app.register_error_handler(HTTPException, http_error)
-    _harden(app, settings)
+    app.register_error_handler(HTTPException, refusals.http_error)
+    _harden(app, settings, refusals)
     return app
 
 
@@ -165,7 +165,7 @@ def _wire(
     trail, strangers = Trail(clock, entropy), Strangers(clock)
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
-    hasher = SecretHasher(pepper)
+    hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
     lifecycle = Lifecycle(
         judge,
@@ -199,6 +199,7 @@ def _wire(
         clock=clock,
         entropy=entropy,
         hasher=hasher,
+        sealer=sealer,
         keyring=keyring,
         trail=trail,
         judge=judge,
@@ -210,7 +211,7 @@ def _wire(
         sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
         sign_in=SignIn(
             passwords=Passwords(settings.accounts, trail, clock, entropy),
-            totp=TotpApps(settings.issuer, Sealer(pepper, entropy), trail, clock, entropy),
+            totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
             recovery=RecoveryCodes(hasher, trail, clock, entropy),
             passkeys=Passkeys(settings.issuer, trail, clock, entropy),
             throttle=Throttle(settings.accounts, hasher, clock),
@@ -251,7 +252,8 @@ def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Cl
         trusted=trusted,
         people=people,
         sessions=ForeignSessions(people, hasher, trail, clock),
-        upstream=UpstreamSignIn(trusted, hasher, clock, entropy),
+        upstream=UpstreamSignIn(trusted, hasher, clock, entropy, meets),
+        logouts=UpstreamLogouts(trusted, hasher, clock),
     )
 
 
@@ -260,6 +262,21 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
+    support_codes = SupportCodes(
+        settings.support_codes, wired.judge, wired.governance.consents, wired.hasher, wired.trail, clock, wired.entropy
+    )
+    markers = Markers(wired.hasher, clock)
+    leaving = Leaving(
+        settings.issuer,
+        browser=browser,
+        sessions=wired.sessions,
+        upstream=wired.federation.upstream,
+        sealer=wired.sealer,
+        trail=wired.trail,
+        markers=markers,
+        entropy=wired.entropy,
+    )
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -279,8 +296,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         hasher=wired.hasher,
         bearer=bearer,
         browser=browser,
-        sessions=wired.sessions,
-        markers=Markers(wired.hasher, clock),
+        leaving=leaving,
+        markers=markers,
+        devices=devices,
+        throttle=wired.sign_in.throttle,
+        support_codes=support_codes,
     )
     pages = PageParts(
         settings=settings,
@@ -288,8 +308,16 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         sign_in=wired.sign_in,
+        devices=devices,
         upstream=wired.federation.upstream,
         people=wired.federation.people,
+        issuer=wired.issuer,
+        minting=minting,
+        bearer=bearer,
+        support_codes=support_codes,
+        logouts=wired.federation.logouts,
+        leaving=leaving,
+        markers=markers,
         trail=wired.trail,
         refusals=refusals,
     )
@@ -318,7 +346,6 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
     rest, appetize = create_blueprints(api)
-    add_document(app, rest)
     app.register_api(rest)
     app.register_api(appetize)
 
@@ -349,7 +376,7 @@ def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def _harden(app: OpenAPI, settings: Settings) -> None:
+def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -369,6 +396,8 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
             return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+        if path == "/session/token":
+            return settings.session_token.allowed_origins()
         return frozenset()
 
     app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it
@@ -378,6 +407,7 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,
         headers=fixed,
+        turned_away=refusals.turn_away,
     )
 
 

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from authserver.settings_federation import Federation
-from authserver.settings_governance import ApprovalRhythm, BreakGlass, ConsentWays, Notification, Streams, TicketHook
+from authserver.settings_governance import (
+    ApprovalRhythm,
+    BreakGlass,
+    ConsentWays,
+    Notification,
+    SessionToken,
+    Streams,
+    SupportCodes,
+    TicketHook,
+)
 from authserver.settings_types import (
     DatabaseUrl,
     Network,
@@ -175,6 +184,8 @@ class Settings(Section):
     exchange: Exchange
     audit: Audit
     appetize: Appetize
+    session_token: SessionToken
+    support_codes: SupportCodes
     federation: Federation = Federation()
     log: Log
 

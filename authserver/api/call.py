@@ -14,7 +14,7 @@ from authserver.storage import impersonations
 from authserver.storage.database import Work, new_work
 from authserver.storage.impersonations import Record
 from authserver.web.bearer import Bearer
-from authserver.web.refusals import NO_STORE, Trace, http_error, new_trace, problem
+from authserver.web.refusals import NO_STORE, Trace, new_trace, problem
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def govern(blueprint: Blueprint, parts: ApiParts) -> None:
     @blueprint.errorhandler(InternalServerError)
     def crash(error: InternalServerError) -> Response:
         g.pop("authserver_call").work.rollback()
-        return http_error(error)
+        return parts.refusals.http_error(error)
 
     @blueprint.after_request
     def commit(response: Response) -> Response:

@@ -10,7 +10,7 @@ from authserver.api.schemas import (
     PersonOut,
     ReportOut,
 )
-from authserver.impersonation.consent_words import Words
+from authserver.impersonation.words import Words
 from authserver.protocol.names import Mode, State
 from authserver.protocol.scopes import join_scope
 from authserver.storage import DbSession, governance, impersonations, people

@@ -22,8 +22,20 @@ class ActingPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresentedCode:
+    """A support code that an actor presents. `consent_id` is how the consent that it is will be known."""
+
+    id: str
+    session_id: str
+    consent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """An actor's wish to act as `subject_id`, through `client`; `asked` are scopes that the client may have."""
+    """An actor's wish to act as `subject_id`, through `client`; `asked` are scopes that the client may have.
+
+    With a support code (way F) the code is the subject and the consent.
+    """
 
     way: str
     actor: ActingPerson
@@ -38,6 +50,7 @@ class Ask:
     lifetime: int
     break_glass: bool
     client_address: str
+    code: PresentedCode | None = None
     ticket_refused: bool = False
     """The ticket system does not know the ticket, or could not be asked."""
     consent_way: str = "account"

@@ -1,8 +1,8 @@
 """The words that a customer is shown when they are asked; what was shown is recorded with its version and hash."""
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from authserver.impersonation.words import Words
 from authserver.storage.impersonations import Record
 
 VERSION = "request/1"
@@ -10,18 +10,8 @@ STANDING_VERSION = "standing/1"
 LANGUAGE = "en"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """Sentences for a customer, and what they are called."""
-
-    sentences: tuple[str, ...]
-    version: str
-    language: str = LANGUAGE
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 (hex) over the sentences, a line each, in UTF-8."""
-        return hashlib.sha256("\n".join(self.sentences).encode("utf-8", "surrogatepass")).hexdigest()
+def _words(version: str, sentences: Sequence[str]) -> Words:
+    return Words(version, LANGUAGE, "\n".join(" ".join(sentence.split()) for sentence in sentences))
 
 
 def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ...], lifetime: int) -> Words:
@@ -36,7 +26,7 @@ def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ..
         "They can never make payments, or change your password, limits, addresses or consents.",
         "You can end it at any moment on your account page, and everything they do is recorded for you there.",
     ]
-    return Words(sentences=tuple(sentences), version=VERSION)
+    return _words(VERSION, sentences)
 
 
 def of_standing(lifetime: int) -> Words:
@@ -47,7 +37,7 @@ def of_standing(lifetime: int) -> Words:
         "They can never make payments, or change your password, limits, addresses or consents.",
         "Taking it back ends at once whatever goes on because of it.",
     )
-    return Words(sentences=sentences, version=STANDING_VERSION)
+    return _words(STANDING_VERSION, sentences)
 
 
 def duration(seconds: int) -> str:

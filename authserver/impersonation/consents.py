@@ -8,9 +8,9 @@ from authserver.audit.events import ConsentDecided, ConsentGranted, ConsentWithd
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation import consent_words, number_match
-from authserver.impersonation.consent_words import Words
 from authserver.impersonation.decisions import Choice, Decider, Decisions
 from authserver.impersonation.extension import Extension
+from authserver.impersonation.words import Words
 from authserver.protocol.names import OPEN_STATES, State
 from authserver.protocol.refusals import Conflict, Forbidden, InvalidRequest, NotFound
 from authserver.settings import Settings
@@ -78,12 +78,20 @@ class Consents:
             return self._decisions.end(work, held, decider.user_id, State.DENIED, "consent_denied")
         return self._decisions.go_on(work, held, decider.user_id)
 
+    def withdraw(self, work: Work, record: Record, decider: Decider) -> Record:
+        """Take back the consent to one request: what rests on it ends."""
+        held = self._decisions.hold(work, record)
+        known = impersonations.consent_of(work.session, held.id)
+        if known is None or known.subject_id != decider.user_id:
+            raise Conflict("consent.none")
+        return self._decide_again(work, held, known, decider, "deny")
+
     def words(self, session: DbSession, record: Record) -> Words:
         """Return what the customer is shown of a request, or of the extension that it waits for."""
         wanted = self._decisions.extending(record) or record
         names = people.named(session, {wanted.actor_id})
         client = clients.find(session, wanted.client_id)
-        described = resources.descriptions(session, wanted.scopes)
+        described = resources.descriptions(session)
         return consent_words.of_request(
             wanted,
             actor=names.get(wanted.actor_id, ""),

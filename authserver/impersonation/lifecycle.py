@@ -10,6 +10,7 @@ from authserver.impersonation.digest import digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
@@ -53,6 +54,8 @@ class Lifecycle:
         now = self._clock.now()
         self._count_attempt(work, ask, now)
         ask, verdict = self._judged(work.session, ask, None, now)
+        if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
+            raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
@@ -195,6 +198,10 @@ class Lifecycle:
             impersonations.add(work.session, plan.record)
         except UniqueViolation:
             return False
+        if plan.ask.code is not None and not redeem(
+            work, self._trail, plan, plan.ask.code, basis=self._rules.consent.basis
+        ):
+            return False
         self._trail.record(work, requested(plan, self._judge.policy.digest))
         if plan.active:
             self._became_active(work, plan.record)
@@ -243,7 +250,7 @@ class Lifecycle:
             consent_way=ask.consent_way,
             consent_id=verdict.consent_id if active else None,
         )
-        return replace(record, digest=digest(record))
+        return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
     def _waiting(self, decision: Decision, consent_way: str, now: int) -> tuple[State, int | None]:
         """Return the state that a decision puts an impersonation in, and until when it may stay pending."""

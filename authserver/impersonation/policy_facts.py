@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Mode = Literal["read_only", "full"]
-Consent = Literal["none", "standing", "given"]
+Consent = Literal["none", "standing", "given", "support_code"]
 Approval = Literal["none", "given"]
 
 

@@ -18,9 +18,11 @@ from authserver.storage import (
     accounts,
     authorizations,
     clients,
+    devices,
     federation,
     impersonations,
     sign_ins,
+    support_codes,
     tokens,
 )
 from authserver.storage.database import unit_of_work
@@ -122,8 +124,11 @@ class Loop:
             work.lock()
             clients.forget_assertions(work.session, before=now)
             federation.forget_logins(work.session, before=now)
+            federation.forget_logout_tokens(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -35,14 +35,13 @@ def scopes_of(session: DbSession, uris: Iterable[str] | None = None) -> dict[str
     return {row.name: _scope(row) for row in session.scalars(query).all()}
 
 
-def descriptions(session: DbSession, names: Iterable[str]) -> dict[str, str]:
-    """Return what scopes are called for people; empty for one that was given no words."""
-    query = select(ScopeRow.name, ScopeRow.description).where(ScopeRow.name.in_(set(names)))
-    return {row.name: row.description for row in session.execute(query).all()}
-
-
 def _scope(row: ScopeRow) -> Scope:
     return Scope(row.name, row.resource_uri, "read" if row.access == "read" else "write", row.non_delegable)
+
+
+def descriptions(session: DbSession) -> dict[str, str]:
+    """Return what each scope is in words, where that was said."""
+    return {row.name: row.description for row in session.execute(select(ScopeRow.name, ScopeRow.description)).all()}
 
 
 def scopes_of_roles(session: DbSession, roles: Iterable[str]) -> frozenset[str]:
