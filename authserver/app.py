@@ -315,6 +315,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         minting=minting,
         bearer=bearer,
         support_codes=support_codes,
+        consents=wired.governance.consents,
+        lifecycle=wired.lifecycle,
         logouts=wired.federation.logouts,
         leaving=leaving,
         markers=markers,

@@ -8,6 +8,7 @@ from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
 from authserver.audit.events import ApplicationWithdrawn
+from authserver.pages.impersonations import customer_section
 from authserver.pages.parts import PageParts
 from authserver.pages.support_codes import support_section
 from authserver.pages.user_agents import in_words
@@ -143,6 +144,7 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         sessions=sessions,
         applications=authorizations.clients_of(work.session, user.id),
         support=support_section(parts, work, user),
+        customer=customer_section(parts, work, user),
     )
     return page(html, scripts=True)
 

@@ -6,6 +6,7 @@ from authserver.pages.account import add_account
 from authserver.pages.assets import add_assets
 from authserver.pages.backchannel import backchannel_logout
 from authserver.pages.device import add_device
+from authserver.pages.impersonations import add_impersonations
 from authserver.pages.moments import moment
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
@@ -23,6 +24,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_assets(blueprint)
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)
+    add_impersonations(blueprint, parts)
     add_passkeys(blueprint, parts)
     add_upstream(blueprint, parts)
     add_device(blueprint, parts)

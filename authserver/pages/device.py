@@ -11,8 +11,8 @@ from flask import Blueprint, Response, render_template, request
 from authserver.accounts.devices import Decider, Waiting, read_user_code
 from authserver.accounts.refusals import NothingToAllow, Throttled, UnknownUserCode
 from authserver.accounts.throttle import Guess
-from authserver.pages.agents import in_words
 from authserver.pages.parts import PageParts
+from authserver.pages.user_agents import in_words
 from authserver.protocol.refusals import InvalidRequest, Refusal
 from authserver.storage import people
 from authserver.storage.database import Work, unit_of_work

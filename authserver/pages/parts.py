@@ -10,6 +10,8 @@ from authserver.clock import Clock
 from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.consents import Consents
+from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.settings import Settings
@@ -37,6 +39,8 @@ class PageParts:
     minting: Minting
     bearer: BearerAuthentication
     support_codes: SupportCodes
+    consents: Consents
+    lifecycle: Lifecycle
     logouts: UpstreamLogouts
     leaving: Leaving
     markers: Markers

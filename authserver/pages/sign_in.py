@@ -21,7 +21,9 @@ from authserver.web.refusals import new_trace
 LOGIN = "login"
 """The cookie of a sign-in under way."""
 
-_RETURN = re.compile(r"/(account|device(\?user_code=[B-Z]{4}-[B-Z]{4})?|oauth/authorize\?[!-~]*)")
+_RETURN = re.compile(
+    r"/(account(/requests/[A-Za-z0-9_-]{1,64})?|device(\?user_code=[B-Z]{4}-[B-Z]{4})?|oauth/authorize\?[!-~]*)"
+)
 _ACCOUNT = "/account"
 _TOTP = re.compile(r"\s*\d{3}\s*\d{3}\s*")
 _MAX_RETURN = 16384

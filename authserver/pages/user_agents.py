@@ -1,6 +1,6 @@
 """A `User-Agent` in words that its owner knows: for people to recognise a browser by, never to decide anything on."""
 
-UNKNOWN = "An unknown browser"
+UNKNOWN = "An unknown program"
 
 # The first that fits: browsers claim to be those that came before them.
 _BROWSERS = (
@@ -9,11 +9,17 @@ _BROWSERS = (
     ("Samsung Internet", ("SamsungBrowser/",)),
     ("Firefox", ("Firefox/", "FxiOS/")),
     ("DuckDuckGo", ("DuckDuckGo/", "Ddg/")),
-    ("An app", ("; wv)",)),
+    ("An app", ("; wv)", "okhttp/", "Dalvik/", "CFNetwork/")),
     ("Chrome", ("Chrome/", "CriOS/")),
     ("Safari", ("Safari/",)),
+    ("curl", ("curl/",)),
+    ("A Python program", ("python-", "Python-")),
+    ("A Go program", ("Go-http-client/",)),
+    ("A Node.js program", ("node",)),
+    ("A Java program", ("Java/",)),
 )
 _SYSTEMS = (
+    ("a television", ("Tizen", "Web0S", "SMART-TV", "AppleTV")),
     ("iPhone", ("iPhone", "iPod")),
     ("iPad", ("iPad",)),
     ("Android", ("Android",)),
