@@ -46,8 +46,8 @@ def add_consents(blueprint: APIBlueprint) -> None:
 
 def _shown(row: Consent) -> ConsentOut:
     text: tuple[str, ...] = ()
-    if row.kind == "standing" and row.expires_at is not None:
-        text = consent_words.of_standing(row.expires_at - row.given_at).sentences
+    if row.words_version == consent_words.STANDING_VERSION:
+        text = consent_words.of_standing().sentences
     return ConsentOut(
         id=row.id,
         kind=row.kind,

@@ -29,11 +29,11 @@ def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ..
     return _words(VERSION, sentences)
 
 
-def of_standing(lifetime: int) -> Words:
-    """Say what a standing consent is; it lasts `lifetime` seconds."""
+def of_standing() -> Words:
+    """Say what a standing consent is."""
     sentences = (
         "Support staff may see your account as you see it whenever they have a reason that our rules allow.",
-        f"You will not be asked each time. This lasts for {duration(lifetime)}, unless you take it back earlier.",
+        "You will not be asked each time. This lasts for as long as you say here, unless you take it back earlier.",
         "They can never make payments, or change your password, limits, addresses or consents.",
         "Taking it back ends at once whatever goes on because of it.",
     )

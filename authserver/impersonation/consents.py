@@ -122,7 +122,7 @@ class Consents:
             raise InvalidRequest("consent.too_long", "expires_in is longer than a standing consent may last.")
         work.lock()
         now = self._clock.now()
-        words = consent_words.of_standing(expires_in)
+        words = consent_words.of_standing()
         row = Consent(
             id=self._entropy.identifier("con"),
             kind="standing",

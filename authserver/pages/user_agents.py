@@ -15,7 +15,7 @@ _BROWSERS = (
     ("curl", ("curl/",)),
     ("A Python program", ("python-", "Python-")),
     ("A Go program", ("Go-http-client/",)),
-    ("A Node.js program", ("node",)),
+    ("A Node program", ("node",)),
     ("A Java program", ("Java/",)),
 )
 _SYSTEMS = (

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from authserver.accounts.devices import read_user_code
-from authserver.pages.agents import in_words
 from authserver.protocol.names import GRANT_DEVICE_CODE
 from tests.devices import asked, decide, enter, poll
 from tests.signing_in import BrowserOf, hidden, new_client, stranger_reasons
@@ -297,21 +296,3 @@ def test_guessing_has_to_wait_by_address_too(make_sqlite_world: Any) -> None:
 
 
 # --- programs in words
-
-
-@pytest.mark.parametrize(
-    ("agent", "words"),
-    [
-        ("curl/8.5.0", "curl"),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit Chrome/120 Safari/537 Edg/120.0",
-            "Microsoft Edge on Windows",
-        ),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17 like Mac OS X) Version/17 Safari/604", "Safari on an iPhone"),
-        ("Roku/DVP (Linux)", "an unknown program on Linux"),
-        ("Your bank's own security check", "an unknown program"),
-        ("", "an unknown program"),
-    ],
-)
-def test_programs_are_named_in_our_words_alone(agent: str, words: str) -> None:
-    assert in_words(agent) == words
