@@ -144,7 +144,7 @@ def consent(page: Page, demo: Demo) -> None:
 
 def account(page: Page, demo: Demo) -> None:
     sign_in(page, demo, "customer-ask")
-    page.get_by_role("heading", name="Your account").wait_for()
+    page.get_by_role("heading", name="Your account", exact=True).wait_for()
 
 
 def account_in_use(page: Page, demo: Demo) -> None:
