@@ -36,6 +36,7 @@ from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.actions import Actions
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
@@ -45,6 +46,7 @@ from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
+from authserver.oauth.form import Form
 from authserver.oauth.markers import Markers
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
@@ -54,6 +56,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
@@ -65,7 +68,7 @@ from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
 from authserver.web.limits import Anything, Limits, address_in
-from authserver.web.refusals import Evidence, http_error
+from authserver.web.refusals import Evidence, Trace, http_error
 
 DEMO_MARK = "demo"
 
@@ -106,7 +109,10 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     app = OpenAPI(
         "authserver",
         info=Info(title="authserver", version="1"),
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
+        security_schemes={
+            "bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt"),
+            "basic": SecurityScheme(type="http", scheme="basic", description="A client's id and secret."),
+        },
         doc_ui=False,
         validation_error_status=400,
         validation_error_callback=invalid_body,
@@ -213,6 +219,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    client_authentication = ClientAuthentication(settings.issuer, wired.hasher, clock)
+
+    def authenticate_client(work: Work, members: Mapping[str, str], trace: Trace) -> RegisteredClient:
+        return client_authentication.authenticate(work, request, Form(members), trace)
+
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -220,7 +231,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         issuer=wired.issuer,
         verifier=wired.verifier,
-        client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
+        client_authentication=client_authentication,
         evidence=EvidenceRules(
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
@@ -250,6 +261,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         clock=clock,
         trail=wired.trail,
         bearer=bearer,
+        authenticate_client=authenticate_client,
+        actions=Actions(wired.trail, clock),
         lifecycle=wired.lifecycle,
         decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
         handoffs=Handoffs(

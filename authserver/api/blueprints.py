@@ -7,6 +7,7 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
+from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
@@ -25,6 +26,7 @@ def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1")
     govern(api, parts)
     add_impersonations(api)
+    add_actions(api)
     add_trail(api)
     add_directory(api)
     appetize = _blueprint("appetize", "/appetize")

@@ -60,6 +60,8 @@ class Relation(StrEnum):
     SUBJECT = "subject"
     ITSELF = "itself"
     """The impersonation that the token belongs to."""
+    OWNER = "owner"
+    """Who owns a resource that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,11 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.ACTOR),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.SUBJECT),
     Rule("api.end_impersonation", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, _STAFF_SEEING_ALL),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.ACTOR),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
+    Rule("api.report_actions", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.report_actions", _C, None, None, Relation.OWNER),
     Rule("api.list_audit_events", _P, AUDIT_READ, frozenset({Role.AUDITOR, Role.ADMIN})),
     Rule("api.list_users", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
     Rule("api.list_clients", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from authserver.audit.chain import Trail
 from authserver.audit.events import RequestRefused
 from authserver.audit.strangers import Strangers
-from authserver.protocol.refusals import InvalidToken, Refusal
+from authserver.protocol.refusals import InvalidClient, InvalidToken, Refusal
 from authserver.storage.database import Work
 from authserver.telemetry import Metrics
 
@@ -103,6 +103,8 @@ def problem_answer(status: int, detail: str, members: dict[str, Any]) -> Respons
 
 
 def _challenge(refusal: Refusal) -> str:
+    if isinstance(refusal, InvalidClient):
+        return 'Basic realm="authserver"'
     if isinstance(refusal, InvalidToken) and refusal.reason == "token.missing":
         return 'Bearer realm="authserver"'
     challenge = f'Bearer realm="authserver", error="{refusal.error}"'
