@@ -1,5 +1,6 @@
 """How the authorization server is asked: its own origin, briefly, without redirects, for JSON of bounded size."""
 
+import ipaddress
 import json
 import threading
 import time
@@ -12,7 +13,6 @@ import requests
 
 from authserver.resource.refusals import UnavailableError
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _CHUNK = 16_384
 _REDIRECTS = range(300, 400)
@@ -43,7 +43,7 @@ class Transport:
     def __init__(self, issuer: str, session: Callable[[], requests.Session], limits: Limits) -> None:
         """Speak to `issuer`: https, or on this machine http."""
         parts = urlsplit(issuer)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname or "")):
             raise ValueError("the issuer must be an https URL, or an http one of this machine")
         if parts.query or parts.fragment or not parts.hostname or "@" in parts.netloc:
             raise ValueError("the issuer must be a URL without query, fragment and user")
@@ -62,8 +62,7 @@ class Transport:
         return self._ask("POST", url, auth=(client_id, secret), **content)
 
     def _ask(self, method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401 - requests' own
-        parts = urlsplit(url)
-        if (parts.scheme, parts.netloc) != self._origin:
+        if not self._is_own(url):
             raise UnavailableError("transport.foreign_origin")
         until = time.monotonic() + self._limits.total
         try:
@@ -84,6 +83,13 @@ class Transport:
         except (requests.RequestException, OSError) as error:
             raise UnavailableError("transport.unreachable") from error
 
+    def _is_own(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return (parts.scheme, parts.netloc) == self._origin
+
     def _own_session(self) -> requests.Session:
         """Return this thread's session: requests does not promise that one can be shared."""
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -100,6 +106,13 @@ class Transport:
             if time.monotonic() > until:
                 raise UnavailableError("transport.timeout")
         return body
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """An issuer that exists on paper: its metadata, its keys, its tokens, and what it answers about them."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ ISSUER = "https://login.example.com"
 API = "https://api.example.com"
 METADATA = f"{ISSUER}/.well-known/oauth-authorization-server"
 INTROSPECT, KEYS = f"{ISSUER}/oauth/introspect", f"{ISSUER}/oauth/jwks"
+ACTIONS = re.compile(f"^{ISSUER}/api/v1/impersonations/[a-z0-9_]+/actions$")
 NOW = 1_800_000_000
 ACT = {"sub": "usr_agent", "iss": ISSUER}
 IMPERSONATION = {"id": "imp_1", "mode": "read_only", "ticket_id": "BANK-1042"}
@@ -26,10 +28,12 @@ class Paper:
     mock: requests_mock.Mocker
     keys: list[Key] = field(default_factory=lambda: [ECKey.generate_key("P-256", {"kid": "one"})])
     now: float = NOW
+    servers: list[ResourceServer] = field(default_factory=list)
 
     def serve(self, **metadata: Any) -> "Paper":
         known = {"issuer": ISSUER, "introspection_endpoint": INTROSPECT, "jwks_uri": KEYS, **metadata}
         self.mock.get(METADATA, json=known)
+        self.mock.post(ACTIONS, json={"accepted": 1, "known": 0})
         self.publish()
         return self
 
@@ -38,7 +42,8 @@ class Paper:
         self.mock.get(KEYS, json={"keys": [{"kty": "unheard of"}, *shown]})
 
     def server(self, **more: Any) -> ResourceServer:
-        return ResourceServer(ISSUER, API, "the bank", "s:e+c", now=lambda: self.now, **more)
+        self.servers.append(ResourceServer(ISSUER, API, "the bank", "s:e+c", now=lambda: self.now, **more))
+        return self.servers[-1]
 
     def sign(self, key: Key | None = None, header: dict[str, Any] | None = None, **changes: Any) -> str:
         key = key or self.keys[0]

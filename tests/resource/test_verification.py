@@ -188,6 +188,7 @@ def test_server_that_cannot_be_asked_lets_nobody_in(paper: Paper, answer: dict[s
         {"issuer": None},
         {"introspection_endpoint": "https://evil.example.com/introspect"},
         {"introspection_endpoint": "http://login.example.com/introspect"},
+        {"introspection_endpoint": "https://["},
         {"introspection_endpoint": None},
     ],
 )
@@ -222,6 +223,11 @@ def test_issuer_with_a_path_is_asked_where_the_standard_says(paper: Paper) -> No
 def test_issuer_that_is_no_safe_address_is_refused_at_the_start(issuer: str) -> None:
     with pytest.raises(ValueError, match="the issuer must be"):
         ResourceServer(issuer, API, "the bank", "secret")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9000", "127.0.0.2", "localhost", "[::1]:9000"])
+def test_issuer_of_this_machine_needs_no_encryption(host: str) -> None:
+    assert ResourceServer(f"http://{host}", API, "the bank", "secret").issuer == f"http://{host}"
 
 
 @pytest.mark.parametrize("token", ["", "é", "x" * 16_385])
