@@ -9,16 +9,17 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test check format screenshots lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed  ## run the demo; pass its options as ARGS="--port 9001"
+# Its local identity provider is one of the tests' dependencies.
+demo: $(VENV)/.installed$(if $(findstring --with-idp,$(ARGS)),-dev)  ## run the demo; its options as ARGS="--port 9001 --with-idp"
 	@exec $(BIN)/authserver demo $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run all tests; JOBS=0 runs them in one process
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, models against migrations
 	$(BIN)/ruff format --check .
@@ -30,6 +31,9 @@ check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, models 
 format: $(VENV)/.installed-dev  ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/.installed-dev  ## take pictures of every page into screenshots/; ARGS="login consent" takes these alone
+	$(BIN)/python -m tests.browser.screenshots screenshots $(ARGS)
 
 lock: $(VENV)/.installed-dev  ## pin the dependencies anew; ARGS=--upgrade takes newer ones
 	$(LOCK) $(ARGS) pyproject.toml -o requirements/base.txt

@@ -6,9 +6,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, request
-from flask_migrate import Migrate
-from flask_openapi.models.info import Info
-from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from authserver import settings as settings_module
 from authserver import telemetry
+from authserver.accounts.authentication import meets
+from authserver.accounts.devices import Devices
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import PendingLogins
@@ -24,7 +23,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
-from authserver.api.blueprints import add_document, create_blueprints, invalid_body
+from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
@@ -32,22 +31,29 @@ from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import Entropy, SystemEntropy
+from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.actions import Actions
+from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.impersonation.policy_watch import PolicyWatch
+from authserver.impersonation.reports import Reports
+from authserver.impersonation.support_codes import SupportCodes
+from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
 from authserver.oauth.form import Form
-from authserver.oauth.markers import Markers
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -57,7 +63,7 @@ from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
 from authserver.storage.clients import RegisteredClient
-from authserver.storage.database import MIGRATIONS, Work, db, install, unit_of_work
+from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
@@ -67,8 +73,10 @@ from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
-from authserver.web.refusals import Evidence, Trace, http_error
+from authserver.web.markers import Markers
+from authserver.web.refusals import Evidence, Trace
 
 DEMO_MARK = "demo"
 
@@ -81,6 +89,17 @@ class Federated:
     people: FederatedPeople
     sessions: ForeignSessions
     upstream: UpstreamSignIn
+    logouts: UpstreamLogouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Governance:
+    """What people decide about impersonations."""
+
+    approvals: Approvals
+    consents: Consents
+    extension: Extension
+    reports: Reports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +110,12 @@ class Wired:
     clock: Clock
     entropy: Entropy
     hasher: SecretHasher
+    sealer: Sealer
     keyring: Keyring
     trail: Trail
     judge: Judge
     lifecycle: Lifecycle
+    governance: Governance
     issuer: Issuer
     verifier: Verifier
     federation: Federated
@@ -108,28 +129,21 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     app = OpenAPI(
         "authserver",
-        info=Info(title="authserver", version="1"),
-        security_schemes={
-            "bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt"),
-            "basic": SecurityScheme(type="http", scheme="basic", description="A client's id and secret."),
-        },
         doc_ui=False,
         validation_error_status=400,
         validation_error_callback=invalid_body,
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     metrics = telemetry.new_metrics()
     telemetry.install(app, new_request_id=lambda: entropy.identifier("req"), metrics=metrics)
     install(app, settings.database)
-    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     wired, refusals = _wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
     _add_edges(app, wired, refusals)
     app.register_blueprint(_operations(metrics, settings))
-    app.register_error_handler(HTTPException, http_error)
-    _harden(app, settings)
+    app.register_error_handler(HTTPException, refusals.http_error)
+    _harden(app, settings, refusals)
     return app
 
 
@@ -154,9 +168,17 @@ def _wire(
     trail, strangers = Trail(clock, entropy), Strangers(clock)
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
-    hasher = SecretHasher(pepper)
-    judge = Judge(_policy(settings), settings.impersonation, hasher)
-    lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
+    hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
+    judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    lifecycle = Lifecycle(
+        judge,
+        settings,
+        tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
+        hasher=hasher,
+        trail=trail,
+        clock=clock,
+        entropy=entropy,
+    )
 
     def on_issued(work: Work, minted: Minted) -> None:
         metrics.tokens_issued.labels(minted.draft.way).inc()
@@ -173,23 +195,26 @@ def _wire(
         strangers=strangers,
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
+        policy_watch=PolicyWatch(settings.policy, judge, trail),
     )
     wired = Wired(
         settings=settings,
         clock=clock,
         entropy=entropy,
         hasher=hasher,
+        sealer=sealer,
         keyring=keyring,
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
+        governance=_governance(settings, judge, lifecycle, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
         sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
         sign_in=SignIn(
             passwords=Passwords(settings.accounts, trail, clock, entropy),
-            totp=TotpApps(settings.issuer, Sealer(pepper, entropy), trail, clock, entropy),
+            totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
             recovery=RecoveryCodes(hasher, trail, clock, entropy),
             passkeys=Passkeys(settings.issuer, trail, clock, entropy),
             throttle=Throttle(settings.accounts, hasher, clock),
@@ -201,6 +226,26 @@ def _wire(
     return wired, Evidence(trail, strangers, metrics)
 
 
+def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
+    settings: Settings,
+    judge: Judge,
+    lifecycle: Lifecycle,
+    keyring: Keyring,
+    hasher: SecretHasher,
+    trail: Trail,
+    clock: Clock,
+    entropy: Entropy,
+) -> Governance:
+    decisions = Decisions(judge, lifecycle, clock)
+    extension = Extension(decisions, judge, settings.impersonation, trail, clock)
+    return Governance(
+        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock),
+        consents=Consents(decisions, extension, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy),
+        extension=extension,
+        reports=Reports(trail, clock),
+    )
+
+
 def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy) -> Federated:
     trusted = TrustedIssuers(
         settings.federation, settings.issuer, max_token_bytes=settings.server.max_token_bytes, clock=clock
@@ -210,7 +255,8 @@ def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Cl
         trusted=trusted,
         people=people,
         sessions=ForeignSessions(people, hasher, trail, clock),
-        upstream=UpstreamSignIn(trusted, hasher, clock, entropy),
+        upstream=UpstreamSignIn(trusted, hasher, clock, entropy, meets),
+        logouts=UpstreamLogouts(trusted, hasher, clock),
     )
 
 
@@ -224,6 +270,21 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     def authenticate_client(work: Work, members: Mapping[str, str], trace: Trace) -> RegisteredClient:
         return client_authentication.authenticate(work, request, Form(members), trace)
 
+    devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
+    support_codes = SupportCodes(
+        settings.support_codes, wired.judge, wired.governance.consents, wired.hasher, wired.trail, clock, wired.entropy
+    )
+    markers = Markers(wired.hasher, clock)
+    leaving = Leaving(
+        settings.issuer,
+        browser=browser,
+        sessions=wired.sessions,
+        upstream=wired.federation.upstream,
+        sealer=wired.sealer,
+        trail=wired.trail,
+        markers=markers,
+        entropy=wired.entropy,
+    )
     oauth = OAuthParts(
         settings=settings,
         clock=clock,
@@ -236,14 +297,18 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
         lifecycle=wired.lifecycle,
+        consents=wired.governance.consents,
         minting=minting,
         refusals=refusals,
         entropy=wired.entropy,
         hasher=wired.hasher,
         bearer=bearer,
         browser=browser,
-        sessions=wired.sessions,
-        markers=Markers(wired.hasher, clock),
+        leaving=leaving,
+        markers=markers,
+        devices=devices,
+        throttle=wired.sign_in.throttle,
+        support_codes=support_codes,
     )
     pages = PageParts(
         settings=settings,
@@ -251,8 +316,18 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         browser=browser,
         sessions=wired.sessions,
         sign_in=wired.sign_in,
+        devices=devices,
         upstream=wired.federation.upstream,
         people=wired.federation.people,
+        issuer=wired.issuer,
+        minting=minting,
+        bearer=bearer,
+        support_codes=support_codes,
+        consents=wired.governance.consents,
+        lifecycle=wired.lifecycle,
+        logouts=wired.federation.logouts,
+        leaving=leaving,
+        markers=markers,
         trail=wired.trail,
         refusals=refusals,
     )
@@ -264,7 +339,10 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         authenticate_client=authenticate_client,
         actions=Actions(wired.trail, clock),
         lifecycle=wired.lifecycle,
-        decisions=Decisions(wired.judge, wired.lifecycle, wired.trail, clock, wired.entropy),
+        approvals=wired.governance.approvals,
+        consents=wired.governance.consents,
+        extension=wired.governance.extension,
+        reports=wired.governance.reports,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,
@@ -280,7 +358,6 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
     rest, appetize = create_blueprints(api)
-    add_document(app, rest)
     app.register_api(rest)
     app.register_api(appetize)
 
@@ -311,7 +388,7 @@ def _operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def _harden(app: OpenAPI, settings: Settings) -> None:
+def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -331,6 +408,8 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
             return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
             return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+        if path == "/session/token":
+            return settings.session_token.allowed_origins()
         return frozenset()
 
     app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it
@@ -340,6 +419,7 @@ def _harden(app: OpenAPI, settings: Settings) -> None:
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,
         headers=fixed,
+        turned_away=refusals.turn_away,
     )
 
 

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from authserver.settings_federation import Federation
-from authserver.settings_governance import ApprovalRhythm, BreakGlass, ConsentWays, Notification, Streams, TicketHook
+from authserver.settings_governance import (
+    ApprovalRhythm,
+    BreakGlass,
+    ConsentWays,
+    Notification,
+    SessionToken,
+    Streams,
+    SupportCodes,
+    TicketHook,
+)
 from authserver.settings_types import (
     DatabaseUrl,
     Network,
@@ -18,6 +27,7 @@ from authserver.settings_types import (
     Seconds,
     Section,
     SigningAlg,
+    TimeZone,
     Variable,
 )
 
@@ -112,6 +122,7 @@ class Policy(Section):
 
     folder: Annotated[Path, BeforeValidator(lambda folder: folder or config_folder() / "policy")]
     reload_seconds: int = Field(ge=0, le=86400)
+    time_zone: TimeZone
 
 
 class Exchange(Section):
@@ -173,6 +184,8 @@ class Settings(Section):
     exchange: Exchange
     audit: Audit
     appetize: Appetize
+    session_token: SessionToken
+    support_codes: SupportCodes
     federation: Federation = Federation()
     log: Log
 

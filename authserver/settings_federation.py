@@ -124,6 +124,8 @@ class TrustedIssuer(_Section):
     token_auth_method: Literal["client_secret_basic", "client_secret_post"] | None = None
     scopes: tuple[Text, ...] = ("openid", "profile", "email")
     login_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
+    sign_out_there: bool = False
+    """Whether who signs out here is sent on to sign out at the issuer too, where it names an `end_session_endpoint`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

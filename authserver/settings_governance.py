@@ -1,12 +1,13 @@
-"""Settings of tickets, approval, consent, notification, break-glass and streams."""
+"""Settings of tickets, approval, consent, support codes, notification, break-glass and streams."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from authserver.settings_types import Seconds, Section
+from authserver.settings_types import Origin, Seconds, Section
 
 _MIN_SECRET_CHARS = 32
 
@@ -57,7 +58,7 @@ class ApprovalRhythm(Section):
 class ConsentWays(Section):
     """How customers are asked, for how long, and what a standing consent may be."""
 
-    ways: tuple[ConsentWay, ...]
+    ways: tuple[ConsentWay, ...] = Field(min_length=1)
     number_match_required: bool
     mail_seconds: Seconds
     code_seconds: Seconds
@@ -117,3 +118,35 @@ class Streams(Section):
     check_seconds: Seconds
     per_person: int = Field(ge=1, le=64)
     in_all: int = Field(ge=1, le=56)
+
+
+class SessionClient(Section):
+    """A first-party web client that may ask for a token of who is signed in in the browser."""
+
+    allowed_origins: tuple[Origin, ...]
+
+
+class SessionToken(Section):
+    """Tokens out of the browser's session: how long they live, and which client's pages may ask, from where."""
+
+    seconds: Annotated[int, Field(ge=1, le=900)]
+    acr_values: tuple[str, ...]
+    clients: Mapping[str, SessionClient]
+
+    def allowed_origins(self) -> frozenset[str]:
+        """Return every origin that is allow-listed for some client."""
+        return frozenset(origin for client in self.clients.values() for origin in client.allowed_origins)
+
+
+class SupportCodes(Section):
+    """The codes that customers make: how long they live, and how long what they open may last, by default and at most.
+
+    `free_failures` is how many wrong ones an agent may present through a client before each next one has to wait.
+    """
+
+    code_seconds: Seconds
+    max_code_seconds: Annotated[int, Field(ge=1, le=3600)]
+    lifetime: Seconds
+    max_lifetime: Seconds
+    max_live: int = Field(ge=1, le=20)
+    free_failures: int = Field(ge=1)

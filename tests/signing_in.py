@@ -109,6 +109,15 @@ def hidden(shown: Answer) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in found}
 
 
+def handed_over(answer: Answer) -> str:
+    """Return where a page of ours hands the browser over to, by its refresh and by its link alike."""
+    assert answer.status_code == 200, answer.text
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', answer.text)
+    assert found is not None, answer.text
+    assert f'href="{found[1]}"' in answer.text
+    return html.unescape(found[1])
+
+
 def answer_of(answer: Answer, uri: str = CALLBACK) -> dict[str, str]:
     """Return the parameters that an application gets at its redirect URI."""
     assert answer.status_code == 303, answer.text

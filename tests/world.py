@@ -26,6 +26,7 @@ from authserver.protocol.names import (
 from authserver.settings import Settings
 from authserver.storage import trail
 from authserver.storage.database import Work, db, unit_of_work
+from tests.sharing import share_statements
 
 ISSUER = "http://127.0.0.1:9000"
 API = "https://api.example.com"
@@ -283,4 +284,7 @@ def error(answer: Answer) -> str:
 
 
 def make_app(settings: Settings, clock: HandClock) -> OpenAPI:
-    return create_app(settings, clock)
+    app = create_app(settings, clock)
+    with app.app_context():
+        share_statements(db.engine)
+    return app

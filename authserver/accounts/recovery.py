@@ -1,20 +1,15 @@
 """Recovery codes: ten one-time codes of 60 bits for who has lost the second factor (NIST SP 800-63B-4 §3.1.2)."""
 
-import base64
-
 from authserver.audit.chain import Trail
 from authserver.audit.events import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.storage import accounts, people
 from authserver.storage.database import Work
+from authserver.tokens import typed_codes
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
 COUNT = 10
-_CHARS, _GROUP = 12, 4
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter that is taken for a digit."""
-_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
 
 class RecoveryCodes:
@@ -31,7 +26,7 @@ class RecoveryCodes:
         """Return ten new codes, such as `7K2M-9QXT-0B4D`, to be shown once; all earlier ones are void."""
         work.lock()
         people.find(work.session, user_id, hold=True)  # of two calls at once one comes after the other
-        codes = [self._new() for _ in range(COUNT)]
+        codes = [typed_codes.new(self._entropy) for _ in range(COUNT)]
         hashes = [self._hash(user_id, code) for code in codes]
         accounts.replace_recovery_codes(work.session, user_id, hashes, now=self._clock.now())
         self._trail.record(work, CredentialChanged(user_id=user_id, kind="recovery_codes", action="set", by=by))
@@ -55,11 +50,5 @@ class RecoveryCodes:
         accounts.replace_recovery_codes(work.session, user_id, (), now=self._clock.now())
         self._trail.record(work, CredentialChanged(user_id=user_id, kind="recovery_codes", action="removed", by=by))
 
-    def _new(self) -> str:
-        bits = int.from_bytes(base64.urlsafe_b64decode(self._entropy.token() + "="))
-        chars = "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(_CHARS))
-        return "-".join(chars[start : start + _GROUP] for start in range(0, _CHARS, _GROUP))
-
     def _hash(self, user_id: str, code: str) -> str:
-        read = "".join(char for char in code.upper() if char.isalnum()).translate(_READ_AS)
-        return self._hasher.hash(SecretKind.RECOVERY_CODE, f"{user_id}\0{read}")
+        return self._hasher.hash(SecretKind.RECOVERY_CODE, f"{user_id}\0{typed_codes.read(code)}")

@@ -17,6 +17,20 @@ class LoginExpired(Refusal):
     words = "This sign-in has expired. Start again."
 
 
+class UnknownUserCode(Refusal):
+    """A device's code that nothing waits behind: unknown, expired, decided and used ones look the same."""
+
+    error = "invalid_user_code"
+    words = "This code is not right, or it is not valid any more. Compare it with your device."
+
+
+class NothingToAllow(Refusal):
+    """What a device asks for is nothing that the person has."""
+
+    error = "invalid_scope"
+    words = "Your account has nothing of what this device asks for."
+
+
 class Throttled(Refusal):
     """Too many failures of the account or the address; `retry_after` is seconds."""
 

@@ -32,6 +32,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where else a person is signed in by this: the issuer, its name for that session, its ID token as it is kept."""
+
+    issuer: str
+    sid: str | None = None
+    sealed_id_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A session that was started or renewed, and the browser's new cookie."""
 
@@ -67,11 +76,11 @@ class Sessions:
         place: Place,
         *,
         old_cookie: str = "",
-        issuer: str | None = None,
+        upstream: Upstream | None = None,
     ) -> Started:
         """Start a session, or renew the one this browser holds if it is the same person's; the cookie is always new.
 
-        Another person's session in this browser ends. `issuer` is the upstream one, None for an account here.
+        Another person's session in this browser ends. `upstream` is None for an account here.
         Raises WrongCredentials when the person has been disabled.
         """
         work.lock()
@@ -79,13 +88,14 @@ class Sessions:
         if person is None or not person.enabled:
             raise WrongCredentials("account.disabled")
         held = self._held(work.session, old_cookie) if old_cookie else None
+        issuer = None if upstream is None else upstream.issuer
         if held is not None and (held.user_id, held.issuer) == (user_id, issuer):
-            renewed = self._renew(work, held, old_cookie, authenticated, place)
+            renewed = self._renew(work, held, old_cookie, authenticated, place, upstream)
             if renewed is not None:
                 return renewed
         elif held is not None:
             self.end(work, held.id, user_id=held.user_id, by=held.user_id)
-        return self._start(work, user_id, authenticated, place, issuer)
+        return self._start(work, user_id, authenticated, place, upstream)
 
     def find(self, work: Work, cookie: str) -> BrowserSession | None:
         """Return the living session of a browser; that it came by is noted at the commit, at most once a minute."""
@@ -120,13 +130,31 @@ class Sessions:
             self._ended(work, ended, user_id, by)
         return ended
 
+    def end_upstream(self, work: Work, issuer: str, *, sid: str | None, user_id: str | None, by: str) -> list[str]:
+        """End the sessions that rest on one at an upstream issuer, with all that rests on them; return their ids.
+
+        That is its session `sid`, or every one of a person; with both it is what fits both.
+        """
+        work.lock()
+        now = self._clock.now()
+        found = sign_ins.at_issuer(work.session, issuer, sid=sid, user_id=user_id, now=now)
+        owners = sorted({owner for _, owner in found})
+        for owner in owners:
+            people.find(work.session, owner, hold=True)
+        ended = [each for each in found if sign_ins.end(work.session, each[0], user_id=each[1], now=now)]
+        for owner in owners:
+            ids = [session_id for session_id, of in ended if of == owner]
+            if ids:
+                self._ended(work, ids, owner, by)
+        return [session_id for session_id, _ in ended]
+
     def _ended(self, work: Work, session_ids: Sequence[str], user_id: str, by: str) -> None:
         for session_id in session_ids:
             self._trail.record(work, SessionEnded(session_id=session_id, user_id=user_id, by=by))
         self._on_ended(work, session_ids, by)
 
     def _start(
-        self, work: Work, user_id: str, authenticated: Authenticated, place: Place, issuer: str | None
+        self, work: Work, user_id: str, authenticated: Authenticated, place: Place, upstream: Upstream | None
     ) -> Started:
         now, cookie = self._clock.now(), self._entropy.token()
         stands = BrowserSession(
@@ -137,17 +165,25 @@ class Sessions:
             auth_time=authenticated.auth_time,
             address=place.address,
             user_agent=place.user_agent[:_MAX_USER_AGENT],
-            issuer=issuer,
+            issuer=None if upstream is None else upstream.issuer,
             created_at=now,
             seen_at=now,
             expires_at=now + self._settings.session_seconds,
+            upstream_sid=None if upstream is None else upstream.sid,
+            sealed_id_token=None if upstream is None else upstream.sealed_id_token,
         )
         sign_ins.add_session(work.session, stands, self._hash(cookie))
         self._trail.record(work, SessionStarted(**_evidence(stands)))
         return Started(stands, cookie)
 
-    def _renew(
-        self, work: Work, held: BrowserSession, old_cookie: str, authenticated: Authenticated, place: Place
+    def _renew(  # noqa: PLR0913, PLR0917 - what a session says
+        self,
+        work: Work,
+        held: BrowserSession,
+        old_cookie: str,
+        authenticated: Authenticated,
+        place: Place,
+        upstream: Upstream | None,
     ) -> Started | None:
         """Let a session say what was proved just now and nothing older; its absolute end stays."""
         now, cookie = self._clock.now(), self._entropy.token()
@@ -158,6 +194,8 @@ class Sessions:
             auth_time=authenticated.auth_time,
             address=place.address,
             user_agent=place.user_agent[:_MAX_USER_AGENT],
+            upstream_sid=None if upstream is None else upstream.sid,
+            sealed_id_token=None if upstream is None else upstream.sealed_id_token,
             seen_at=now,
         )
         old, new = self._hash(old_cookie), self._hash(cookie)

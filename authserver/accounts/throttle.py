@@ -2,6 +2,7 @@
 
 import ipaddress
 import unicodedata
+from dataclasses import replace
 from enum import StrEnum
 
 from authserver.accounts.refusals import Throttled
@@ -22,6 +23,8 @@ class Guess(StrEnum):
     PASSWORD = "password"
     SECOND_FACTOR = "second-factor"
     PASSKEY = "passkey"
+    USER_CODE = "user-code"
+    SUPPORT_CODE = "support-code"
 
 
 class Throttle:
@@ -48,6 +51,21 @@ class Throttle:
             self._claim(work, self._account(guess, account), self._by_account, "throttle.account")
         self._claim(work, self._address(address), self._by_address, "throttle.address")
         work.commit()
+
+    def claim_by(self, work: Work, guess: Guess, account: str, free: int) -> None:
+        """Count an attempt by an account alone, for an address that says nothing; raise Throttled when it has to wait.
+
+        The count is durable when `work` is committed, as it is when what was tried is refused.
+        """
+        work.lock()
+        backoff = replace(self._by_account, free=free)
+        wait = accounts.claim_attempt(work.session, self._account(guess, account), backoff, now=self._clock.now())
+        if wait:
+            raise Throttled("throttle.account", wait)
+
+    def give_back(self, work: Work, guess: Guess, account: str) -> None:
+        """Uncount the attempt just claimed by `claim_by`: it was no failure. Those before it still count."""
+        accounts.give_back_attempt(work.session, self._account(guess, account), now=self._clock.now())
 
     def succeeded(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
         """Begin to count the account's failures anew; of the address only this one attempt is uncounted."""

@@ -1,14 +1,21 @@
 """The API's two blueprints, and its OpenAPI document."""
 
+from functools import cache
+from typing import Any
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
+from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.models.tag import Tag
 from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
 from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
+from authserver.api.consents import add_consents
+from authserver.api.decisions import add_decisions
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
@@ -23,40 +30,68 @@ _BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
 def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
     """Return the blueprints of `/api/v1` and `/appetize`."""
-    api = _blueprint("api", "/api/v1")
-    govern(api, parts)
+    blueprints = _blueprints(documented=False)
+    for blueprint in blueprints:
+        govern(blueprint, parts)
+    return blueprints
+
+
+def _blueprints(*, documented: bool) -> list[APIBlueprint]:
+    api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
     add_actions(api)
+    add_decisions(api)
+    add_consents(api)
     add_trail(api)
     add_directory(api)
-    appetize = _blueprint("appetize", "/appetize")
-    govern(appetize, parts)
+    add_document(api)
+    appetize = _blueprint("appetize", "/appetize", documented=documented)
     add_handoffs(appetize)
     return [api, appetize]
 
 
-def _blueprint(name: str, prefix: str) -> APIBlueprint:
+def _blueprint(name: str, prefix: str, *, documented: bool) -> APIBlueprint:
     """Return a blueprint that documents what every call may answer."""
     refusals = problems(400, 401, 403, 413)
-    blueprint = APIBlueprint(
+    return APIBlueprint(
         name,
         __name__,
         url_prefix=prefix,
         abp_tags=[Tag(name=name)],
         abp_security=_BEARER,
         abp_responses=refusals,
+        doc_ui=documented,
         operation_id_callback=lambda *, name, **_: str(name),
     )
-    blueprint.components_schemas["Problem"] = Schema(**Problem.model_json_schema())
-    return blueprint
 
 
-def add_document(app: OpenAPI, api: APIBlueprint) -> None:
+def add_document(api: APIBlueprint) -> None:
     """Serve the OpenAPI 3.1 document at `/api/v1/openapi.json`."""
 
     @api.route("/openapi.json")
     def openapi() -> Response:
-        return json_answer(app.api_doc)
+        return json_answer(document())
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document; it is made when first asked for, since its schemas take most of a start."""
+    described = OpenAPI(
+        "document",
+        info=Info(title="authserver", version="1"),
+        security_schemes={
+            "bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt"),
+            "basic": SecurityScheme(type="http", scheme="basic", description="A client's id and secret."),
+        },
+        doc_ui=False,
+        validation_error_status=400,
+        static_folder=None,
+    )
+    described.openapi_version = "3.1.0"
+    for blueprint in _blueprints(documented=True):
+        blueprint.components_schemas["Problem"] = Schema(**Problem.model_json_schema())
+        described.register_api(blueprint)
+    return dict(described.api_doc)
 
 
 def invalid_body(error: ValidationError) -> Response:

@@ -1,10 +1,12 @@
 """One call of the API: its unit of work, its caller, its refusal, its one commit."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import InternalServerError
 
+from authserver.api import shapes
 from authserver.api.parts import ApiParts
 from authserver.protocol.access import Caller, Credential, Relation, has_line, may_call
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
@@ -13,7 +15,7 @@ from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, new_work
 from authserver.storage.impersonations import Record
 from authserver.web.bearer import Bearer
-from authserver.web.refusals import NO_STORE, Trace, http_error, new_trace, problem
+from authserver.web.refusals import NO_STORE, Trace, new_trace, problem
 
 _ASSERTION = ("client_id", "client_assertion", "client_assertion_type")
 
@@ -35,6 +37,17 @@ class Call:
         if self.bearer is None:
             raise Forbidden("access.no_bearer")
         return self.bearer
+
+    def shown(self, record: Record) -> dict[str, Any]:
+        """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
+        shown = shapes.impersonation(self.work.session, record)
+        consents, user_id = self.parts.consents, self.caller.token.user_id
+        if self.caller.token.act is None and consents.asked(record) and user_id in {record.actor_id, record.subject_id}:
+            if user_id == record.actor_id:
+                return shown.model_copy(update={"consent_number": consents.number(record)}).model_dump(mode="json")
+            request = shapes.consent_request(consents.words(self.work.session, record), consents.choices(record))
+            shown = shown.model_copy(update={"consent_request": request})
+        return shown.model_dump(mode="json")
 
     def impersonation(self, impersonation_id: str) -> Record:
         """Return an impersonation that the caller may call this endpoint for: not one's own is as unknown."""
@@ -99,7 +112,7 @@ def govern(blueprint: Blueprint, parts: ApiParts) -> None:
     @blueprint.errorhandler(InternalServerError)
     def crash(error: InternalServerError) -> Response:
         g.pop("authserver_call").work.rollback()
-        return http_error(error)
+        return parts.refusals.http_error(error)
 
     @blueprint.after_request
     def commit(response: Response) -> Response:

@@ -7,7 +7,6 @@ from flask_openapi.blueprint import APIBlueprint
 from authserver.api import cursors, shapes
 from authserver.api.call import Call, call
 from authserver.api.schemas import (
-    DecisionBody,
     IdPath,
     ImpersonationOut,
     ImpersonationsOut,
@@ -16,8 +15,7 @@ from authserver.api.schemas import (
     StartedOut,
     problems,
 )
-from authserver.impersonation.asks import ActingPerson, Ask, Started
-from authserver.impersonation.decisions import Decider
+from authserver.impersonation.asks import ActingPerson, Ask, Started, consent_way
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, State, Way, is_user_id
 from authserver.protocol.refusals import Busy, Conflict, InvalidRequest, InvalidToken
 from authserver.storage import clients, impersonations
@@ -39,8 +37,7 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         present = call()
         present.caller.demand(present.trace.endpoint)
         started = _start(present, _ask(present, body))
-        shown = shapes.impersonation(present.work.session, started.record).model_dump(mode="json")
-        return {**shown, "handle": started.handle}, 201
+        return {**present.shown(started.record), "handle": started.handle}, 201
 
     @blueprint.get("/impersonations", responses={200: ImpersonationsOut})
     def list_impersonations(query: ImpersonationsQuery) -> Answer:
@@ -53,23 +50,7 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
     def read_impersonation(path: IdPath) -> Answer:
         """Read one impersonation."""
         present = call()
-        return _shown(present, present.impersonation(path.id))
-
-    @blueprint.post("/impersonations/<string:id>/approval", responses={200: ImpersonationOut, **problems(404, 409)})
-    def decide_approval(path: IdPath, body: DecisionBody) -> Answer:
-        """Approve or deny as a second person; a `deny` of what is active withdraws the approval, and revokes."""
-        present = call()
-        record = present.impersonation(path.id)
-        decided = present.parts.decisions.approve(present.work, record, _decider(present.caller), body.decision)
-        return _shown(present, decided)
-
-    @blueprint.post("/impersonations/<string:id>/consent", responses={200: ImpersonationOut, **problems(404, 409)})
-    def decide_consent(path: IdPath, body: DecisionBody) -> Answer:
-        """Consent or refuse as the customer; a `deny` of what is active withdraws the consent, and revokes."""
-        present = call()
-        record = present.impersonation(path.id)
-        decided = present.parts.decisions.consent(present.work, record, _decider(present.caller), body.decision)
-        return _shown(present, decided)
+        return present.shown(present.impersonation(path.id)), 200
 
     @blueprint.post("/impersonations/<string:id>/end", responses={200: ImpersonationOut, **problems(404)})
     def end_impersonation(path: IdPath) -> Answer:
@@ -81,7 +62,7 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         ended = present.parts.lifecycle.end(
             present.work, record, state=State.ENDED, by=by, reason=_side(bearer, record)
         )
-        return _shown(present, ended or _again(present, record))
+        return present.shown(ended or _again(present, record)), 200
 
 
 def _ask(present: Call, body: StartBody) -> Ask:
@@ -105,8 +86,9 @@ def _ask(present: Call, body: StartBody) -> Ask:
         reason_code=body.reason_code,
         ticket_id=body.ticket_id,
         lifetime=min(body.expires_in or limit, limit),
-        break_glass=False,
+        break_glass=body.override is not None,
         client_address=present.trace.address,
+        consent_way=consent_way(present.parts.settings.consent, body.consent_way),
     )
 
 
@@ -155,12 +137,6 @@ def _cursor(text: str | None) -> tuple[int, str] | None:
     return created_ms, identifier
 
 
-def _decider(bearer: Bearer) -> Decider:
-    if bearer.token.authentication is None:
-        raise InvalidToken("token.not_a_person")
-    return Decider(user_id=bearer.user_id, session_id=bearer.token.authentication.session_id)
-
-
 def _side(bearer: Bearer, record: Record) -> str:
     """Name the side from which it ends."""
     if bearer.token.act is not None or bearer.user_id == record.actor_id:
@@ -173,7 +149,3 @@ def _again(present: Call, record: Record) -> Record:
     if found is None:
         raise Conflict("impersonation.gone")
     return found
-
-
-def _shown(present: Call, record: Record) -> Answer:
-    return shapes.impersonation(present.work.session, record).model_dump(mode="json"), 200

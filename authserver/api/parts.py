@@ -7,8 +7,11 @@ from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
-from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consents import Consents
+from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.reports import Reports
 from authserver.settings import Settings
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
@@ -29,7 +32,10 @@ class ApiParts:
     bearer: BearerAuthentication
     authenticate_client: AuthenticateClient
     lifecycle: Lifecycle
-    decisions: Decisions
+    approvals: Approvals
+    consents: Consents
+    extension: Extension
+    reports: Reports
     handoffs: Handoffs
     actions: Actions
     refusals: Evidence

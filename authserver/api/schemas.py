@@ -64,12 +64,41 @@ class StartBody(_In):
     ticket_id: Short = ""
     mode: Mode = Mode.READ_ONLY
     expires_in: int | None = Field(default=None, ge=1, le=10**9)
+    consent_way: Literal["account", "mail", "code"] | None = None
+    override: Literal["break_glass"] | None = None
 
 
-class DecisionBody(_In):
-    """A decision on what waits for it."""
+class ApprovalBody(_In):
+    """A second person's decision; `expires_in` may only shorten what was asked for."""
 
     decision: Literal["approve", "deny"]
+    expires_in: int | None = Field(default=None, ge=1, le=10**9)
+    remark: Text = ""
+
+
+class ConsentBody(_In):
+    """The customer's decision; `number` is the one that the agent read out to them."""
+
+    decision: Literal["approve", "deny"]
+    number: int | None = Field(default=None, ge=0, le=99)
+
+
+class ExtendBody(_In):
+    """For how many seconds from now it should live."""
+
+    expires_in: int = Field(ge=1, le=10**9)
+
+
+class ReportBody(_In):
+    """What was done with broken glass, and why it had to be."""
+
+    report: Annotated[str, StringConstraints(min_length=1, max_length=10000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+
+
+class StandingConsentBody(_In):
+    """How many seconds a standing consent lasts."""
+
+    expires_in: int = Field(ge=1, le=10**9)
 
 
 class PageQuery(_In):
@@ -106,6 +135,59 @@ class DecisionOut(_Out):
     by: str
     at: str
     withdrawn_at: str | None
+    way: str | None = None
+    """How a consent was given."""
+    expires_in: int | None = None
+    """To how many seconds an approver shortened it."""
+    remark: str | None = None
+
+
+class ConsentRequestOut(_Out):
+    """What the customer is asked: the words to show, and the numbers to pick the agent's from, where there are any."""
+
+    words: list[str]
+    words_version: str
+    words_language: str
+    words_hash: str
+    numbers: list[int]
+
+
+class ExtensionOut(_Out):
+    """An extension that waits for its decision; `expires_in` is the whole life asked for, in seconds."""
+
+    expires_in: int
+    pending_until: str
+
+
+class ReportOut(_Out):
+    """The report of a break-glass: when it is due, and when it was filed."""
+
+    due_at: str
+    filed_at: str | None
+
+
+class ConsentOut(_Out):
+    """A consent of the customer's own."""
+
+    id: str
+    kind: str
+    impersonation: str | None
+    decision: str
+    way: str
+    basis: str
+    words_version: str
+    words_language: str
+    words_hash: str
+    words: list[str]
+    given_at: str
+    expires_at: str | None
+    withdrawn_at: str | None
+
+
+class ConsentsOut(_Out):
+    """The customer's consents, newest first."""
+
+    items: list[ConsentOut]
 
 
 class ImpersonationOut(_Out):
@@ -132,6 +214,15 @@ class ImpersonationOut(_Out):
     end_reason: str | None
     approval: DecisionOut | None
     consent: DecisionOut | None
+    consent_way: str
+    consent_number: int | None = None
+    """The number that the actor reads out; nobody else is shown it."""
+    consent_request: ConsentRequestOut | None = None
+    """What the subject is asked; nobody else is shown it."""
+    override: str | None
+    grace_until: str | None
+    extension: ExtensionOut | None
+    report: ReportOut | None
 
 
 class StartedOut(ImpersonationOut):

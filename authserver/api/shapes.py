@@ -2,12 +2,20 @@
 
 from datetime import UTC, datetime
 
-from authserver.api.schemas import DecisionOut, ImpersonationOut, PersonOut
-from authserver.protocol.names import Mode
+from authserver.api.schemas import (
+    ConsentRequestOut,
+    DecisionOut,
+    ExtensionOut,
+    ImpersonationOut,
+    PersonOut,
+    ReportOut,
+)
+from authserver.impersonation.words import Words
+from authserver.protocol.names import Mode, State
 from authserver.protocol.scopes import join_scope
-from authserver.storage import DbSession, impersonations, people
+from authserver.storage import DbSession, governance, impersonations, people
 from authserver.storage.impersonations import Record
-from authserver.storage.tables import Approval, Consent
+from authserver.storage.tables import Approval, BreakGlassReport, Consent
 
 
 def instant(seconds: float | None) -> str | None:
@@ -20,11 +28,23 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def consent_request(words: Words, choices: tuple[int, ...]) -> ConsentRequestOut:
+    """Show the customer what they are asked."""
+    return ConsentRequestOut(
+        words=list(words.sentences),
+        words_version=words.version,
+        words_language=words.language,
+        words_hash=words.hash,
+        numbers=list(choices),
+    )
+
+
 def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
     """Show one impersonation with the decisions on it."""
     names = people.named(session, {record.actor_id, record.subject_id})
     approval = impersonations.approval_of(session, record.id)
     consent = impersonations.consent_of(session, record.id)
+    report = None if record.override is None else governance.report_of(session, record.id)
     return ImpersonationOut(
         id=record.id,
         state=record.state,
@@ -47,7 +67,22 @@ def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
         end_reason=record.end_reason,
         approval=None if approval is None else _approval(approval),
         consent=None if consent is None else _consent(consent),
+        override=record.override,
+        consent_way=record.consent_way,
+        grace_until=instant(record.grace_until),
+        extension=_extension(record),
+        report=None if report is None else _report(report),
     )
+
+
+def _extension(record: Record) -> ExtensionOut | None:
+    if record.state is not State.ACTIVE or record.extension_until is None:
+        return None
+    return ExtensionOut(expires_in=record.extension_lifetime or 0, pending_until=moment(record.extension_until))
+
+
+def _report(row: BreakGlassReport) -> ReportOut:
+    return ReportOut(due_at=moment(row.due_at), filed_at=instant(row.filed_at))
 
 
 def _approval(row: Approval) -> DecisionOut:
@@ -56,6 +91,8 @@ def _approval(row: Approval) -> DecisionOut:
         by=row.approver_id,
         at=moment(row.decided_at),
         withdrawn_at=instant(row.withdrawn_at),
+        expires_in=row.lifetime,
+        remark=row.remark,
     )
 
 
@@ -65,4 +102,5 @@ def _consent(row: Consent) -> DecisionOut:
         by=row.subject_id,
         at=moment(row.given_at),
         withdrawn_at=instant(row.withdrawn_at),
+        way=row.way or None,
     )

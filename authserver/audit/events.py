@@ -45,6 +45,8 @@ class ImpersonationRequested(Event):
     consent_id: str | None
     client_address: str
     session_address: str
+    override: str | None = None
+    consent_way: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +259,58 @@ class PolicyRefused(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SupportCodeCreated(Event):
+    """A customer made a code that opens one impersonation of themselves, within limits, having read these words.
+
+    `client_id` is the app that made it for them, None for their own page. `words_hash` is SHA-256 of the text; an app
+    that does not say which words it showed leaves all three empty.
+    """
+
+    name: ClassVar[str] = "support-code:created"
+
+    code_id: str
+    subject: str
+    session_id: str
+    client_id: str | None
+    mode: str
+    scopes: tuple[str, ...]
+    lifetime: int
+    expires_at: int
+    words_version: str
+    words_language: str
+    words_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportCodeRedeemed(Event):
+    """An agent used a code up: subject and consent of an impersonation, bound to its digest."""
+
+    name: ClassVar[str] = "support-code:redeemed"
+
+    code_id: str
+    consent_id: str
+    subject: str
+    session_id: str
+    actor: str
+    client_id: str
+    digest: str
+    words_version: str
+    words_language: str
+    words_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportCodeRevoked(Event):
+    """A customer took a code back before it was used."""
+
+    name: ClassVar[str] = "support-code:revoked"
+
+    code_id: str
+    subject: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenIssued(Event):
     """A token left: `way` is the grant, or A to F for an exchange."""
 
@@ -459,6 +513,43 @@ class SessionEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionTokenIssued(Event):
+    """A client's page, at `origin`, got a short-lived token of who is signed in in the browser."""
+
+    name: ClassVar[str] = "session-token:issued"
+
+    session_id: str
+    user_id: str
+    client_id: str
+    origin: str
+    jti: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogoutReceived(Event):
+    """A trusted issuer said that somebody signed out there; `told` is what it named: `sid`, `sub` or both."""
+
+    name: ClassVar[str] = "logout:received"
+
+    issuer: str
+    told: str
+    sessions: tuple[str, ...]
+    """The sessions that ended by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogoutNotPassedOn(Event):
+    """Somebody signed out here, and could not be sent on to sign out at the issuer where they had signed in."""
+
+    name: ClassVar[str] = "logout:not_passed_on"
+
+    session_id: str
+    user_id: str
+    issuer: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyChanged(Event):
     """A signing key was published, retired or revoked; `by` is who did it."""
 
@@ -504,3 +595,49 @@ class ApplicationWithdrawn(Event):
     user_id: str
     session_id: str
     client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRequested(Event):
+    """A device asked for a person's tokens, and waits for a decision (RFC 8628)."""
+
+    name: ClassVar[str] = "device:requested"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    """What every token that comes of it belongs to."""
+    client_id: str
+    resources: tuple[str, ...]
+    scopes: tuple[str, ...]
+    address: str
+    """Where the device asked from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceApproved(Event):
+    """A person allowed a device to have these scopes in their name."""
+
+    name: ClassVar[str] = "device:approved"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    client_id: str
+    user_id: str
+    session_id: str
+    scopes: tuple[str, ...]
+    address: str
+    """Where the person's browser is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceDenied(Event):
+    """A person refused what a device asked for."""
+
+    name: ClassVar[str] = "device:denied"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    family_id: str
+    client_id: str
+    user_id: str
+    session_id: str
+    address: str

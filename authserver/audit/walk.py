@@ -83,7 +83,7 @@ class Walk:
         if row.seq <= self.head.seq:
             self._findings.add(row.seq, f"{title(row)} stands before the beginning of the chain")
             return
-        payload = _read(row.payload)
+        payload = read_payload(row.payload)
         expected = "" if payload is None else _digest(row, payload)
         intact = bool(expected) and expected == row.digest
         self._link(row, intact=intact)
@@ -151,8 +151,8 @@ class Walk:
         return None
 
 
-def _read(text: str) -> Any:  # noqa: ANN401 - JSON
-    """Read a payload; None for one that is not the canonical JSON that was written."""
+def read_payload(text: str) -> Any:  # noqa: ANN401 - JSON
+    """Read an event's payload; None for one that is not the canonical JSON that was written."""
     try:
         payload = json.loads(text)
         return payload if isinstance(payload, dict) and canonical(payload) == text.encode() else None

@@ -19,6 +19,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import (
     GRANT_AUTHORIZATION_CODE,
     GRANT_CLIENT_CREDENTIALS,
+    GRANT_DEVICE_CODE,
     GRANT_REFRESH_TOKEN,
     GRANT_TOKEN_EXCHANGE,
     USER_ID_PREFIX,
@@ -38,10 +39,13 @@ _GRANTS = {
     "refresh_token": GRANT_REFRESH_TOKEN,
     "client_credentials": GRANT_CLIENT_CREDENTIALS,
     "token_exchange": GRANT_TOKEN_EXCHANGE,
+    "device_code": GRANT_DEVICE_CODE,
     GRANT_TOKEN_EXCHANGE: GRANT_TOKEN_EXCHANGE,
+    GRANT_DEVICE_CODE: GRANT_DEVICE_CODE,
 }
+_SHORT_GRANTS = [name for name in _GRANTS if ":" not in name]
 _SECRET, _KEYS, _NONE = "client_secret", "private_key_jwt", "none"
-_PUBLIC_GRANTS = frozenset({GRANT_AUTHORIZATION_CODE, GRANT_REFRESH_TOKEN})
+_PUBLIC_GRANTS = frozenset({GRANT_AUTHORIZATION_CODE, GRANT_REFRESH_TOKEN, GRANT_DEVICE_CODE})
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _DAY = 86400
 
@@ -52,7 +56,7 @@ _FIELDS = (
         "--auth-method", type=click.Choice([_SECRET, _KEYS, _NONE]), help="How it authenticates; none: public."
     ),
     click.option("--jwks", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its public keys."),
-    click.option("--grants", "grant_types", type=Words(_GRANTS), help=f"Some of {', '.join(list(_GRANTS)[:-1])}."),
+    click.option("--grants", "grant_types", type=Words(_GRANTS), help=f"Some of {', '.join(_SHORT_GRANTS)}."),
     click.option("--ways", type=Words(Way), help=f"The ways of token exchange: some of {' '.join(Way)}."),
     click.option("--scopes", type=Words(), help="The scopes that it may have."),
     click.option("--default-resources", type=Words(), help="What a request without `resource` is for."),
@@ -135,7 +139,7 @@ def _check(session: DbSession, client_id: str, auth_method: str, jwks: object, v
     if auth_method == _SECRET and values.get("jwks") is not None:
         refuse(f"--jwks is for --auth-method {_KEYS}")
     if auth_method == _NONE and not set(values.get("grant_types", ())) <= _PUBLIC_GRANTS:
-        refuse("a public client (--auth-method none) may use authorization_code and refresh_token alone")
+        refuse("a public client (--auth-method none) may use authorization_code, device_code and refresh_token alone")
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in values.get(name, ()):
             if not is_redirect_uri(uri):

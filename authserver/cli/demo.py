@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import click
 from authserver import settings as settings_module
 from authserver import telemetry
 from authserver.app import Wired, create_app
-from authserver.cli import Options, demo_cast, listener
+from authserver.cli import Options, demo_cast, demo_idp, listener
 from authserver.cli.db import migrate
 from authserver.cli.narration import narrate
 from authserver.cli.wiring import in_plain_words
@@ -45,19 +45,32 @@ _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
     help="Where the known credentials are written (mode 0600).  [default: DATA/credentials.json]",
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
+@click.option("--with-idp", is_flag=True, help="Also run a local identity provider, and let the staff sign in there.")
 @click.pass_obj
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
-    options: Options, host: str, port: int, data: Path, credentials: Path | None, workers: int
+    options: Options,
+    host: str,
+    port: int,
+    data: Path,
+    credentials: Path | None,
+    workers: int,
+    *,
+    with_idp: bool,
 ) -> None:
     """Run the demo until Ctrl-C."""
     _refuse_unless_loopback(host)
     data = data.resolve()
     file = (credentials or data / "credentials.json").resolve()
-    with in_plain_words(), listener.reserve(host, port) as reservation, _held(data):
+    with (
+        in_plain_words(),
+        listener.reserve(host, port) as reservation,
+        _held(data),
+        _idp(data, reservation.port, wanted=with_idp) as idp,
+    ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         own = _own_settings(data, reservation.url)
-        settings_file = _write_settings(data, options.config, own)
+        settings_file = _write_settings(data, options.config, own, idp)
         settings = settings_module.load([settings_file])
         _refuse_overridden(settings, own)
         telemetry.configure("warning")
@@ -72,9 +85,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             db.engine.dispose()
 
         def when_ready() -> None:
+            people = () if idp is None else idp.people
             with _bank(reservation, secrets["resource-server"]) as url:
                 write_credentials(file, {**first, "resource_server": url})
-                narrate({**first, "resource_server": url}, file, settings_file)
+                narrate({**first, "resource_server": url}, file, settings_file, people)
                 while not threading.Event().wait(_REFRESH_SECONDS):
                     with app.app_context():
                         again = demo_cast.credentials(wired, secrets, passwords)
@@ -90,6 +104,10 @@ def _bank(reservation: listener.Reservation, secret: str) -> Iterator[str]:
     bank = ResourceServer(reservation.url, demo_cast.API, "resource-server", secret)
     with serving(bank, reservation.address) as port:
         yield listener.Reservation(reservation.host, reservation.address, port).url
+
+
+def _idp(data: Path, beside: int, *, wanted: bool) -> AbstractContextManager[demo_idp.DemoIdp | None]:
+    return demo_idp.running(data, beside) if wanted else nullcontext()
 
 
 def _refuse_unless_loopback(host: str) -> None:
@@ -126,11 +144,11 @@ def _own_settings(data: Path, url: str) -> dict[str, Any]:
     }
 
 
-def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any]) -> Path:
+def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None) -> Path:
     """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
-    tree = settings_module.merged(
-        [*(settings_module.read(path) for path in (settings_module.config_folder() / "demo.toml", *more)), own]
-    )
+    trusted = {} if idp is None else {"federation": {"issuers": {demo_idp.NAME: idp.settings}}}
+    files = (settings_module.config_folder() / "demo.toml", *more)
+    tree = settings_module.merged([*(settings_module.read(path) for path in files), trusted, own])
     file = data / "settings.toml"
     file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file
@@ -142,10 +160,19 @@ def _toml(tree: Mapping[str, Any], *path: str) -> Iterator[str]:
         yield f"[{'.'.join(json.dumps(key) for key in path)}]"
     for key, value in tree.items():
         if not isinstance(value, dict):
-            yield f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}"
+            yield f"{json.dumps(key)} = {_toml_value(value)}"
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from _toml(value, *path, key)
+
+
+def _toml_value(value: object) -> str:
+    """Write a table that stands in a list inline; everything else is as in JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml_value(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _refuse_overridden(settings: Settings, own: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from authserver.protocol.access import ISSUER_SCOPES, entitled
 from authserver.protocol.names import (
     GRANT_AUTHORIZATION_CODE,
     GRANT_CLIENT_CREDENTIALS,
+    GRANT_DEVICE_CODE,
     GRANT_REFRESH_TOKEN,
     GRANT_TOKEN_EXCHANGE,
     Kind,
@@ -83,6 +84,7 @@ def _seed_clients(wired: Wired, work: Work) -> None:
         "grant_types": [
             GRANT_AUTHORIZATION_CODE,
             GRANT_REFRESH_TOKEN,
+            GRANT_DEVICE_CODE,
             GRANT_CLIENT_CREDENTIALS,
             GRANT_TOKEN_EXCHANGE,
         ],

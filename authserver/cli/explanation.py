@@ -18,12 +18,18 @@ from authserver.storage.tables import User
 from authserver.tokens import targets
 from authserver.tokens.targets import Target
 
-_STARTING = frozenset({Way.USER_ID, Way.OWN_TOKEN})
+_STARTING = frozenset({Way.USER_ID, Way.OWN_TOKEN, Way.SUPPORT_CODE})
+
+
+_CONSENTS = {"standing": "a standing one", "support_code": "a support code is supposed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Who would act for whom, and how; a `reason` or `ticket` of None is supposed to be a good one."""
+    """Who would act for whom, and how; a `reason` or `ticket` of None is supposed to be a good one.
+
+    With `support_code` the customer is supposed to have given one (way F).
+    """
 
     actor: str
     subject: str
@@ -34,6 +40,7 @@ class Question:
     reason_code: str
     ticket: str | None
     address: str
+    support_code: bool = False
 
 
 def explained(server: Wired, work: Work, question: Question) -> list[str]:
@@ -101,6 +108,8 @@ def _with_suppositions(question: Question, facts: Facts) -> Facts:
         facts = replace(facts, reason="supposed")
     if question.ticket is None:
         facts = replace(facts, ticket_id="supposed", ticket_valid=True)
+    if question.support_code:
+        facts = replace(facts, consent="support_code")
     return facts
 
 
@@ -118,7 +127,7 @@ def _circumstances(question: Question, ask: Ask, facts: Facts) -> Iterator[str]:
         yield f"session   signed in {signed_in} with {authentication.acr} from {authentication.address}"
     else:
         yield "session   none is alive; a sign-in just now of unknown strength is supposed"
-    yield f"consent   {'a standing one' if facts.consent == 'standing' else 'none'}"
+    yield f"consent   {_CONSENTS.get(facts.consent, 'none')}"
     quota = f"{facts.distinct_customers} in the quota's window with this one"
     yield f"customers {quota}, {facts.active_impersonations} active now"
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ _REPORT_SECONDS, _POLL_SECONDS = 5, 0.1
 _SHOWN = ("iss", "sub", "act", "aud", "client_id", "scope", "impersonation", "exp")
 
 
-def narrate(credentials: dict[str, Any], file: Path, settings: Path) -> None:
-    """Exchange, look, end, look again, and show what the trail has of it; what was changed since may forbid it."""
+def narrate(credentials: dict[str, Any], file: Path, settings: Path, at_idp: Sequence[str] = ()) -> None:
+    """Exchange, look, end, look again, and show what the trail has of it; what was changed since may forbid it.
+
+    `at_idp` are those who may be chosen at the demo's IdP, where there is one.
+    """
     _say(f"\nauthserver answers at {credentials['issuer']}; the credentials are in {file}\n")
     try:
         _tell(credentials)
@@ -28,6 +32,9 @@ def narrate(credentials: dict[str, Any], file: Path, settings: Path) -> None:
     except requests.RequestException:
         _say("   The story is cut short: the server does not answer, or is being stopped.")
         return
+    if at_idp:
+        _say(f"\nSign in through the IdP: open {credentials['account']}, press “Sign in with the demo's IdP”,")
+        _say(f"   and there choose {' or '.join(at_idp)}; the role comes from the IdP's groups, by a rule.")
     _say(f"\nProve the trail:   authserver --config {settings} audit verify")
     _say("Serving until Ctrl-C.")
 

@@ -46,6 +46,7 @@ def check(options: "Options") -> None:
 @click.option("--reason-code", default="", help="One of the configured codes.")
 @click.option("--ticket", help="The ticket; without the option a valid one is supposed.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Where the exchange comes from.")
+@click.option("--support-code", is_flag=True, help="Suppose that the customer gave a support code (way F).")
 @click.pass_obj
 def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     options: "Options",
@@ -58,6 +59,8 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     reason_code: str,
     ticket: str | None,
     address: str,
+    *,
+    support_code: bool,
 ) -> None:
     """Say what would be decided now, and which policies decide it; nothing is written and no attempt counts."""
     from authserver.cli.explanation import Question, explained
@@ -77,6 +80,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
         reason_code=reason_code,
         ticket=ticket,
         address=address,
+        support_code=support_code,
     )
     with working(options) as (server, work):
         lines = explained(server, work, question)

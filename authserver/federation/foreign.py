@@ -35,6 +35,12 @@ class ForeignToken:
     claims: Mapping[str, Any] = field(repr=False, hash=False)
 
     @property
+    def sid(self) -> str | None:
+        """What the issuer calls its session (OIDC Front-Channel Logout §3), where it says so in a word we can keep."""
+        sid = self.claims.get("sid")
+        return sid if isinstance(sid, str) and 0 < len(sid) <= 255 and "\0" not in sid else None  # noqa: PLR2004 - our column
+
+    @property
     def login(self) -> str:
         """What tells one sign-in at the issuer from another: tokens of the same one share a session here."""
         sid = self.claims.get("sid")

@@ -152,6 +152,6 @@ def _verified_email(issuer: TrustedIssuer, token: ForeignToken) -> str:
     """Return the e-mail address that the issuer says it verified (OIDC Core §5.1)."""
     email = token.text(issuer.claims.email)
     verified = token.claims.get("email_verified", issuer.emails_are_verified)
-    if not email or "@" not in email or verified not in (True, "true"):
+    if not email or "@" not in email or not (verified is True or verified == "true"):
         raise NobodyHereError("person.email_not_verified")
     return email

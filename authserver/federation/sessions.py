@@ -56,6 +56,7 @@ class ForeignSessions:
                 "expires_at": token.expires_at,
                 "user_agent": "",
                 "issuer": token.issuer,
+                "upstream_sid": token.sid,
             },
         )
         if not fresh:

@@ -63,6 +63,10 @@ class TrustedIssuers:
         """Return an issuer by its name in the settings."""
         return self._known.get(name)
 
+    def of(self, issuer: object) -> KnownIssuer | None:
+        """Return an issuer by what it calls itself, to the byte."""
+        return self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+
     def issued(self, unverified_token: str) -> bool:
         """Tell whether a token claims to be of a trusted issuer; which proves nothing yet."""
         if not self._known:
@@ -71,7 +75,7 @@ class TrustedIssuers:
             claims = Unverified.read(unverified_token, self._max_token_bytes).claims
         except UntrustworthyError:
             return False
-        return isinstance(claims.get("iss"), str) and claims["iss"] in self._by_issuer
+        return self.of(claims.get("iss")) is not None
 
     def read(self, unverified_token: str) -> Unverified:
         """Take a token apart within the limit of size. Raises UntrustworthyError."""
@@ -83,8 +87,7 @@ class TrustedIssuers:
         Raises UntrustworthyError, or UnavailableError when the issuer's keys cannot be had.
         """
         token = self.read(unverified_token)
-        iss = token.claims.get("iss")
-        known = self._by_issuer.get(iss) if isinstance(iss, str) else None
+        known = self.of(token.claims.get("iss"))
         if known is None:
             raise UntrustworthyError("foreign.issuer")
         presenter, kind = known.settings.presenter(client_id), _KINDS.get(declared)

@@ -13,6 +13,7 @@ from authserver.federation.discovery import Metadata
 from authserver.federation.foreign import ForeignToken
 from authserver.federation.redemption import check_at_hash, redeem, with_userinfo
 from authserver.federation.refusals import FederationError, UnavailableError, UntrustworthyError
+from authserver.federation.step_up import Meets, StepUpError, UpstreamError, asked_acr, checked_auth_time
 from authserver.federation.trusted import KnownIssuer, TrustedIssuers
 from authserver.storage import federation
 from authserver.storage.database import Work
@@ -36,6 +37,8 @@ _KNOWN_ERRORS = frozenset(
     }
 )
 _MAX_PARAMETER = 4096
+_MAX_HINT = 6144
+"""A longer ID token stays out of the URL, which servers cut at 8 KiB: `client_id` names us without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,26 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Who came back, and where they were going; `id_token` serves as hint when they sign out there."""
+    """Who came back, and where they were going; `id_token` serves as hint when they sign out there.
+
+    `auth_time` is when they proved who they are: within the leeway of clocks, what was asked to be fresh is.
+    """
 
     token: ForeignToken
+    auth_time: int
     return_to: str
     id_token: str = field(repr=False)
-
-
-class UpstreamError(FederationError):
-    """A sign-in that did not succeed; `return_to` is where it was going, once that is known to be this browser's."""
-
-    def __init__(self, reason: str, return_to: str | None = None) -> None:
-        """Fail for a private reason."""
-        super().__init__(reason)
-        self.return_to = return_to
 
 
 class UpstreamSignIn:
     """Sends browsers to trusted issuers, and verifies what they come back with."""
 
-    def __init__(self, trusted: TrustedIssuers, hasher: SecretHasher, clock: Clock, entropy: Entropy) -> None:
-        """Sign in at the issuers of `trusted` that have a `client_id`."""
+    def __init__(
+        self, trusted: TrustedIssuers, hasher: SecretHasher, clock: Clock, entropy: Entropy, meets: Meets
+    ) -> None:
+        """Sign in at the issuers of `trusted` that have a `client_id`; `meets` judges how strongly."""
         self._trusted = trusted
+        self._meets = meets
         self._hasher = hasher
         self._clock = clock
         self._entropy = entropy
@@ -90,6 +91,11 @@ class UpstreamSignIn:
             for known in self._trusted.all()
             if known.settings.client_id is not None
         )
+
+    def offer_of(self, issuer: str | None) -> Offer | None:
+        """Return the offer of an issuer, by what it calls itself."""
+        known = self._trusted.of(issuer)
+        return next((offer for offer in self.offers() if known is not None and offer.name == known.name), None)
 
     def begin(  # noqa: PLR0913 - what a sign-in may ask for
         self,
@@ -103,22 +109,28 @@ class UpstreamSignIn:
         prompt: str | None = None,
         login_hint: str | None = None,
     ) -> Begun:
-        """Begin a sign-in, bound to one browser by a cookie. Raises UpstreamError; locks, the caller commits."""
+        """Begin a sign-in, bound to one browser by a cookie. Raises UpstreamError; locks, the caller commits.
+
+        `acr_values` are in our words, and are asked for in the issuer's. With a `max_age`, 0 for a sign-in that has to
+        be done now, the issuer has to say when it was done.
+        """
         known = self._known(name)
+        acr_there = asked_acr(known, self._meets, acr_values, return_to)
         work.commit()  # nothing is held while the issuer is asked
         endpoint = self._metadata(known).authorization_endpoint
         if endpoint is None:
             raise UpstreamError("upstream.no_authorization_endpoint")
         state, nonce, verifier, browser = (self._entropy.token() for _ in range(4))
-        begun = StoredUpstreamLogin(known.settings.issuer, nonce, verifier, return_to, max_age, " ".join(acr_values))
-        self._remember(work, known, begun, state=state, browser_secret=browser)
+        until, asked_here = self._clock.now() + known.settings.login_seconds, " ".join(acr_values)
+        begun = StoredUpstreamLogin(known.settings.issuer, nonce, verifier, return_to, max_age, asked_here, until)
+        self._remember(work, begun, state=state, browser_secret=browser)
         asked = {
             "redirect_uri": redirect_uri,
             "state": state,
             "nonce": nonce,
             "code_challenge": _s256(verifier),
             "max_age": None if max_age is None else str(max_age),
-            "acr_values": " ".join(acr_values) or None,
+            "acr_values": " ".join(acr_there) or None,
             "prompt": prompt,
             "login_hint": login_hint,
         }
@@ -138,19 +150,32 @@ class UpstreamSignIn:
             code = _code(known, metadata, params)
             answer = redeem(known, metadata, redirect_uri, code, login.code_verifier)
             return self._verified(known, metadata, login, answer)
+        except StepUpError:
+            raise
         except FederationError as error:
             raise UpstreamError(error.reason, login.return_to) from error
 
-    def sign_out_url(self, name: str, *, id_token: str | None, return_to: str) -> str | None:
-        """Return where to sign out of issuer `name` too; None where it does not say (RP-Initiated Logout §2)."""
+    def signs_out_at(self, issuer: str | None) -> str | None:
+        """Return the name of an issuer where people are sent on to sign out too, as configured."""
+        known = self._trusted.of(issuer)
+        if known is None or known.settings.client_id is None or not known.settings.sign_out_there:
+            return None
+        return known.name
+
+    def sign_out_url(self, name: str, *, id_token: str | None, return_to: str, state: str) -> str | None:
+        """Return where to sign out of issuer `name` too; None where it does not say (RP-Initiated Logout §2).
+
+        Raises UpstreamError. It may have to ask the issuer: nothing may be held meanwhile.
+        """
         known = self._known(name)
         endpoint = self._metadata(known).end_session_endpoint
         if endpoint is None:
             return None
         asked = {
-            "id_token_hint": id_token,
+            "id_token_hint": id_token if id_token is not None and len(id_token) <= _MAX_HINT else None,
             "client_id": known.settings.client_id,
             "post_logout_redirect_uri": return_to,
+            "state": state,
         }
         return _with_query(endpoint, asked)
 
@@ -167,16 +192,13 @@ class UpstreamSignIn:
         except UnavailableError as error:
             raise UpstreamError(error.reason) from error
 
-    def _remember(
-        self, work: Work, known: KnownIssuer, begun: StoredUpstreamLogin, *, state: str, browser_secret: str
-    ) -> None:
+    def _remember(self, work: Work, begun: StoredUpstreamLogin, *, state: str, browser_secret: str) -> None:
         work.lock()
         federation.add_login(
             work.session,
             begun,
             state_hash=self._hasher.hash(SecretKind.UPSTREAM_STATE, state),
             browser_hash=self._hasher.hash(SecretKind.UPSTREAM_BROWSER, browser_secret),
-            expires_at=self._clock.now() + known.settings.login_seconds,
         )
 
     def _consume(
@@ -210,20 +232,13 @@ class UpstreamSignIn:
             raise UntrustworthyError("upstream.nonce")
         if token.carries_act:
             raise UntrustworthyError("upstream.carries_act")
-        self._check_age(known, token, login.max_age)
+        auth_time = checked_auth_time(known, token, login)
+        if not self._meets(token.acr, login.acr_values.split()):
+            raise StepUpError("upstream.acr_not_met", login.return_to)
         if isinstance(access_token, str):
             check_at_hash(str(unverified.header.get("alg")), token, access_token)
             token = with_userinfo(known, metadata, token, access_token)
-        return Finished(token, login.return_to, id_token)
-
-    def _check_age(self, known: KnownIssuer, token: ForeignToken, max_age: int | None) -> None:
-        """Hold `auth_time` against the `max_age` that was asked for; asked for, it has to be there (§2)."""
-        if max_age is None:
-            return
-        if "auth_time" not in token.claims:
-            raise UntrustworthyError("upstream.no_auth_time")
-        if self._clock.now() - token.auth_time > max_age + known.settings.leeway:
-            raise UntrustworthyError("upstream.authentication_too_old")
+        return Finished(token, auth_time, login.return_to, id_token)
 
 
 def _always_asked(known: KnownIssuer) -> dict[str, str | None]:

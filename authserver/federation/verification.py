@@ -11,6 +11,7 @@ from joserfc.errors import JoseError
 
 from authserver.clock import Clock
 from authserver.federation.cache import Cached
+from authserver.federation.claims import identifier, instant, strings, text
 from authserver.federation.foreign import ForeignToken
 from authserver.federation.jwks import PublishedKey, PublishedKeys
 from authserver.federation.refusals import UntrustworthyError
@@ -23,7 +24,6 @@ _AT_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 _PAYLOAD_TYPES = {"id_token": frozenset({"ID", "JWT"}), "access_token": frozenset({"Bearer", "JWT", "at+jwt"})}
 _PARTIES = ("azp", "client_id", "cid", "appid")
 _ACCESS_TOKEN_CLAIMS = frozenset({"scope", "scp"})
-_MAX_SUB = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Verification:
         if token.claims.get("iss") != self._settings.issuer:
             raise UntrustworthyError("foreign.issuer")
         self._check_type(token, kinds)
-        self._check_signature(token)
+        self.check_signature(token)
         return self._foreign(token)
 
     def _check_type(self, token: Unverified, kinds: frozenset[str]) -> None:
@@ -88,7 +88,8 @@ class Verification:
         if not any(fits[kind] for kind in kinds):
             raise UntrustworthyError("foreign.type")
 
-    def _check_signature(self, token: Unverified) -> None:
+    def check_signature(self, token: Unverified) -> None:
+        """Refuse what the issuer has not signed, by an algorithm and a key that are its own. Raises FederationError."""
         alg, kid = token.header.get("alg"), token.header.get("kid")
         if alg not in self._settings.algorithms or not (kid is None or isinstance(kid, str)):
             raise UntrustworthyError("foreign.algorithm")
@@ -104,38 +105,39 @@ class Verification:
 
     def _foreign(self, token: Unverified) -> ForeignToken:
         claims, settings, now = token.claims, self._settings, self._clock.now()
-        issued_at, expires_at = _instant(claims, "iat"), _instant(claims, "exp")
-        self._check_times(claims, issued_at, expires_at, now)
-        auth_time = _instant(claims, "auth_time", 0)
+        issued_at, expires_at = instant(claims, "iat"), instant(claims, "exp")
+        self.check_times(claims, issued_at, expires_at, now)
+        auth_time = instant(claims, "auth_time", 0)
         if auth_time > now + settings.leeway:
             raise UntrustworthyError("foreign.auth_time")
         if not auth_time and settings.auth_time_from_iat:
             auth_time = issued_at
-        acr, audience = _text(claims, "acr", ""), _strings(claims, "aud")
+        acr, audience = text(claims, "acr", ""), strings(claims, "aud")
         return ForeignToken(
             name=self._name,
             issuer=settings.issuer,
             population=Population(settings.population),
-            sub=_sub(claims),
+            sub=identifier(claims, "sub"),
             audience=audience,
             issued_to=_issued_to(token, audience),
             issued_at=issued_at,
             expires_at=expires_at,
             auth_time=min(auth_time, now),
             acr=settings.acr.get(acr, "") if settings.acr else acr[:128],
-            amr=tuple(sorted(_strings(claims, "amr"))) if claims.get("amr") else (),
-            jti=_text(claims, "jti", "") or None,
+            amr=tuple(sorted(strings(claims, "amr"))) if claims.get("amr") else (),
+            jti=text(claims, "jti", "") or None,
             carries_act="act" in claims,
             may_act=_may_act(claims),
             fingerprint=hashlib.sha256(token.text.encode()).hexdigest(),
             claims=claims,
         )
 
-    def _check_times(self, claims: Mapping[str, Any], issued_at: int, expires_at: int, now: int) -> None:
+    def check_times(self, claims: Mapping[str, Any], issued_at: int, expires_at: int, now: int) -> None:
+        """Refuse what has expired, is not valid yet, or says neither."""
         leeway = self._settings.leeway
         if now >= expires_at:
             raise UntrustworthyError("foreign.expired")
-        if issued_at > now + leeway or issued_at >= expires_at or _instant(claims, "nbf", 0) > now + leeway:
+        if issued_at > now + leeway or issued_at >= expires_at or instant(claims, "nbf", 0) > now + leeway:
             raise UntrustworthyError("foreign.not_yet")
 
 
@@ -153,45 +155,12 @@ def _signed(token: Unverified, key: PublishedKey, alg: str) -> bool:
     return True
 
 
-_MISSING: Any = object()
-
-
-def _instant(claims: Mapping[str, Any], name: str, default: int = _MISSING) -> int:
-    """Return a NumericDate in whole seconds (RFC 7519 §2)."""
-    value = claims.get(name, default)
-    if type(value) not in {int, float} or not 0 <= value < 1 << 40:
-        raise UntrustworthyError(f"foreign.claim:{name}")
-    return int(value)
-
-
-def _text(claims: Mapping[str, Any], name: str, default: str) -> str:
-    value = claims.get(name, default)
-    if not isinstance(value, str):
-        raise UntrustworthyError(f"foreign.claim:{name}")
-    return value
-
-
 def _issued_to(token: Unverified, audience: frozenset[str]) -> frozenset[str]:
     """Return the client that a token was issued to; with several audiences an ID token must say (OIDC Core §2)."""
-    parties = frozenset(_text(token.claims, name, "") for name in _PARTIES if name in token.claims)
+    parties = frozenset(text(token.claims, name, "") for name in _PARTIES if name in token.claims)
     if len(audience) > 1 and not parties and str(token.header.get("typ", "")).lower() not in _AT_TYPES:
         raise UntrustworthyError("foreign.azp")
     return parties
-
-
-def _sub(claims: Mapping[str, Any]) -> str:
-    sub = _text(claims, "sub", "")
-    if not 0 < len(sub) <= _MAX_SUB or not sub.isprintable():
-        raise UntrustworthyError("foreign.claim:sub")
-    return sub
-
-
-def _strings(claims: Mapping[str, Any], name: str) -> frozenset[str]:
-    value = claims.get(name)
-    listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not listed or not all(isinstance(item, str) and item for item in listed):
-        raise UntrustworthyError(f"foreign.claim:{name}")
-    return frozenset(listed)
 
 
 def _may_act(claims: Mapping[str, Any]) -> MayAct | None:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from authserver.impersonation.policy import Decision
-from authserver.protocol.names import State
+from authserver.protocol.names import BREAK_GLASS, State
+from authserver.protocol.refusals import InvalidRequest
 from authserver.protocol.scopes import Scope
 from authserver.protocol.tokens import Authentication
+from authserver.settings_governance import ConsentWays
 from authserver.storage import DbSession, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.impersonations import Record
@@ -20,8 +22,20 @@ class ActingPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresentedCode:
+    """A support code that an actor presents. `consent_id` is how the consent that it is will be known."""
+
+    id: str
+    session_id: str
+    consent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """An actor's wish to act as `subject_id`, through `client`; `asked` are scopes that the client may have."""
+    """An actor's wish to act as `subject_id`, through `client`; `asked` are scopes that the client may have.
+
+    With a support code (way F) the code is the subject and the consent.
+    """
 
     way: str
     actor: ActingPerson
@@ -36,6 +50,13 @@ class Ask:
     lifetime: int
     break_glass: bool
     client_address: str
+    code: PresentedCode | None = None
+    ticket_refused: bool = False
+    """The ticket system does not know the ticket, or could not be asked."""
+    consent_way: str = "account"
+    """How the customer is asked, should their consent be wanted."""
+    anew: bool = False
+    """Whether an active impersonation is asked for as if it began now, as an extension is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +92,15 @@ class Started:
     handle: str
 
 
+def consent_way(rules: ConsentWays, asked: str | None) -> str:
+    """Return how the customer is to be asked: the way named, or the first that is configured."""
+    if asked is None:
+        return rules.ways[0]
+    if asked not in rules.ways:
+        raise InvalidRequest("consent_way.not_offered", "consent_way is not one of the configured ways.")
+    return asked
+
+
 def ask_again(  # noqa: PLR0913 - what may differ from the start
     session: DbSession,
     record: Record,
@@ -94,6 +124,7 @@ def ask_again(  # noqa: PLR0913 - what may differ from the start
         reason_code=record.reason_code,
         ticket_id=record.ticket_id,
         lifetime=record.lifetime,
-        break_glass=False,
+        break_glass=record.override == BREAK_GLASS,
         client_address=client_address,
+        consent_way=record.consent_way,
     )

@@ -1,22 +1,18 @@
-"""What people decide: a lead's approval, a customer's consent, each bound to the digest (design section 4)."""
+"""What approvals and consents share: who decides, under which locks, and what the policy says afterwards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from authserver.audit.chain import Trail
-from authserver.audit.events import ApprovalDecided, ConsentDecided
 from authserver.clock import Clock
-from authserver.entropy import Entropy
-from authserver.impersonation.asks import ActingPerson, Ask, ask_again
+from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
-from authserver.protocol.names import OPEN_STATES, State
-from authserver.protocol.refusals import AccessDenied, Conflict, Forbidden, Refusal
+from authserver.protocol.names import State
+from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
 from authserver.protocol.tokens import Authentication
 from authserver.storage import clients, impersonations, people
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
-from authserver.storage.tables import Approval, Consent
 
 Choice = Literal["approve", "deny"]
 
@@ -30,63 +26,15 @@ class Decider:
 
 
 class Decisions:
-    """Records decisions and moves the impersonation on. A `deny` of what is active withdraws, and so revokes."""
+    """Holds what is decided on, and moves it on after a decision."""
 
-    def __init__(self, judge: Judge, lifecycle: Lifecycle, trail: Trail, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, judge: Judge, lifecycle: Lifecycle, clock: Clock) -> None:
         """Decide through `lifecycle`."""
         self._judge = judge
         self._lifecycle = lifecycle
-        self._trail = trail
         self._clock = clock
-        self._entropy = entropy
 
-    def approve(self, work: Work, record: Record, decider: Decider, choice: Choice) -> Record:
-        """Record a second person's decision; never the actor's or the subject's own."""
-        if decider.user_id in {record.actor_id, record.subject_id}:
-            raise Forbidden("approval.not_a_second_person")
-        held = self._hold(work, record)
-        known = impersonations.approval_of(work.session, held.id)
-        if known is not None:
-            return self._decide_again(work, held, known, decider, choice, repeated=known.approver_id == decider.user_id)
-        if held.state is not State.AWAITING_APPROVAL:
-            raise Conflict("approval.not_awaited")
-        row = Approval(
-            impersonation_id=held.id,
-            digest=held.digest,
-            decision=choice,
-            approver_id=decider.user_id,
-            session_id=decider.session_id,
-            decided_at=self._clock.now(),
-        )
-        impersonations.add_approval(work.session, row)
-        self._trail.record(work, _approval_event(held, decider, choice, row.decided_at))
-        return self._go_on(work, held, decider, choice)
-
-    def consent(self, work: Work, record: Record, decider: Decider, choice: Choice) -> Record:
-        """Record the customer's decision; nobody else can give it."""
-        if decider.user_id != record.subject_id:
-            raise Forbidden("consent.not_the_subject")
-        held = self._hold(work, record)
-        known = impersonations.consent_of(work.session, held.id)
-        if known is not None:
-            return self._decide_again(work, held, known, decider, choice, repeated=True)
-        if held.state is not State.AWAITING_CONSENT:
-            raise Conflict("consent.not_awaited")
-        row = Consent(
-            id=self._entropy.identifier("con"),
-            kind="request",
-            subject_id=decider.user_id,
-            impersonation_id=held.id,
-            digest=held.digest,
-            decision=choice,
-            session_id=decider.session_id,
-            given_at=self._clock.now(),
-        )
-        impersonations.add_consent(work.session, row)
-        self._trail.record(work, _consent_event(held, decider, choice))
-        return self._go_on(work, held, decider, choice)
-
-    def _hold(self, work: Work, record: Record) -> Record:
+    def hold(self, work: Work, record: Record) -> Record:
         """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open."""
         work.lock()
         session = work.session
@@ -102,59 +50,27 @@ class Decisions:
             raise Conflict("impersonation.overdue")
         return held
 
-    def _decide_again(  # noqa: PLR0913 - a decision and the one before it
-        self,
-        work: Work,
-        held: Record,
-        known: Approval | Consent,
-        decider: Decider,
-        choice: Choice,
-        *,
-        repeated: bool,
-    ) -> Record:
-        """Take the same decision once more as said already, and a `deny` after an `approve` as a withdrawal."""
-        if repeated and known.decision == choice and known.withdrawn_at is None:
-            return held
-        if (
-            not repeated
-            or known.decision != "approve"
-            or known.withdrawn_at is not None
-            or held.state not in OPEN_STATES
-        ):
-            raise Conflict("decision.made")
-        known.withdrawn_at = self._clock.now()
-        if isinstance(known, Approval):
-            event: ApprovalDecided | ConsentDecided = _approval_event(held, decider, "withdraw", known.withdrawn_at)
-            reason = "approval_withdrawn"
-        else:
-            event = _consent_event(held, decider, "withdraw")
-            reason = "consent_withdrawn"
-        self._trail.record(work, event)
-        state = State.REVOKED if held.state is State.ACTIVE else State.DENIED
-        return self._end(work, held, decider, state, reason)
+    def extending(self, held: Record) -> Record | None:
+        """Return an active impersonation as it would be if its extension were granted, or None where none waits."""
+        until = held.extension_until
+        if held.state is not State.ACTIVE or until is None or self._clock.now() >= until:
+            return None
+        lifetime = held.extension_lifetime or held.lifetime
+        return replace(held, lifetime=lifetime, digest=held.extension_digest or held.digest)
 
-    def _go_on(self, work: Work, held: Record, decider: Decider, choice: Choice) -> Record:
-        """Let the policy say what follows; it is asked again, for much may have changed since the start."""
-        kind = "approval" if held.state is State.AWAITING_APPROVAL else "consent"
-        if choice == "deny":
-            return self._end(work, held, decider, State.DENIED, f"{kind}_denied")
+    def go_on(self, work: Work, held: Record, decider: str) -> Record:
+        """Let the policy say what follows a yes; it is asked again, for much may have changed since the start."""
         try:
-            verdict = self._judge.judge(work.session, self._ask(work, held), held, now=self._clock.now(), hold=True)
+            verdict = self.verdict(work, held)
         except Refusal as refusal:
-            return self._end(work, held, decider, State.DENIED, refusal.reason)
-        moved = self._lifecycle.advance(work, held, verdict.decision)
+            return self.end(work, held, decider, State.DENIED, refusal.reason)
+        moved = self._lifecycle.advance(work, held, verdict)
         if moved is None:
             raise Conflict("impersonation.moved")
         return moved
 
-    def _end(self, work: Work, held: Record, decider: Decider, state: State, reason: str) -> Record:
-        ended = self._lifecycle.end(work, held, state=state, by=decider.user_id, reason=reason)
-        if ended is None:
-            raise Conflict("impersonation.moved")
-        return ended
-
-    def _ask(self, work: Work, held: Record) -> Ask:
-        """Ask again what was asked at the start.
+    def verdict(self, work: Work, held: Record) -> Verdict:
+        """Ask the policy again what was asked at the start, under the locks that are held.
 
         The age of the actor's sign-in counts as none: whether it is still fresh enough is asked when a token is minted.
         """
@@ -162,27 +78,20 @@ class Decisions:
         client = clients.find(work.session, held.client_id)
         if session is None or client is None:
             raise AccessDenied("actor.unknown")
-        authentication = Authentication(session.id, self._clock.now(), session.acr, session.address, session.expires_at)
+        now = self._clock.now()
+        authentication = Authentication(session.id, now, session.acr, session.address, session.expires_at)
         actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
-        return ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
+        ask: Ask = ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
+        return self._judge.judge(work.session, ask, held, now=now, hold=True)
 
+    def end(self, work: Work, held: Record, by: str, state: State, reason: str) -> Record:
+        """End it by a decision."""
+        ended = self._lifecycle.end(work, held, state=state, by=by, reason=reason)
+        if ended is None:
+            raise Conflict("impersonation.moved")
+        return ended
 
-def _approval_event(held: Record, decider: Decider, decision: str, decided_at: int) -> ApprovalDecided:
-    return ApprovalDecided(
-        impersonation_id=held.id,
-        approver=decider.user_id,
-        session_id=decider.session_id,
-        decision=decision,
-        digest=held.digest,
-        decided_at=decided_at,
-    )
-
-
-def _consent_event(held: Record, decider: Decider, decision: str) -> ConsentDecided:
-    return ConsentDecided(
-        impersonation_id=held.id,
-        subject=decider.user_id,
-        session_id=decider.session_id,
-        decision=decision,
-        digest=held.digest,
-    )
+    def withdraw(self, work: Work, held: Record, by: str, reason: str) -> Record:
+        """End what rested on a decision that is taken back."""
+        state = State.REVOKED if held.state is State.ACTIVE else State.DENIED
+        return self.end(work, held, by, state, reason)

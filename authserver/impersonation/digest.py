@@ -6,8 +6,11 @@ import json
 from authserver.storage.impersonations import Record
 
 
-def digest(record: Record) -> str:
-    """Return SHA-256 (hex) over what is asked: change anything and it is another."""
+def digest(record: Record, *, code_id: str | None = None) -> str:
+    """Return SHA-256 (hex) over what is asked: change anything and it is another.
+
+    What a support code opens is bound to that code, so that its consent is never another request's.
+    """
     bound = [
         "impersonation/1",
         record.actor_id,
@@ -21,4 +24,8 @@ def digest(record: Record) -> str:
         record.ticket_id,
         record.lifetime,
     ]
+    if record.override is not None:
+        bound.append(record.override)
+    if code_id is not None:
+        bound.append(code_id)
     return hashlib.sha256(json.dumps(bound, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()

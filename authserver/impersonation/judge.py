@@ -2,16 +2,23 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
 from authserver.impersonation.policy_facts import Approval, Consent
-from authserver.protocol.names import Mode, Role
-from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
+from authserver.protocol.names import Mode, Population, Role
+from authserver.protocol.refusals import (
+    AccessDenied,
+    InsufficientUserAuthentication,
+    InvalidEvidence,
+    InvalidRequest,
+    InvalidScope,
+)
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.settings import Impersonation as Limits
-from authserver.storage import DbSession, clients, impersonations, people, resources
+from authserver.storage import DbSession, clients, governance, impersonations, people, resources, support_codes
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import User
@@ -21,9 +28,10 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 class Judge:
     """Asks the policy about an ask, on facts that it reads anew each time."""
 
-    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher) -> None:
-        """Judge by `policy`."""
+    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher, *, time_zone: str = "UTC") -> None:
+        """Judge by `policy`; hours and days of the week are those of `time_zone`."""
         self.policy = policy
+        self._zone = ZoneInfo(time_zone)
         self._limits = limits
         self._hasher = hasher
         self._ticket = re.compile(limits.ticket_pattern)
@@ -36,6 +44,8 @@ class Judge:
         """Return yes or what is lacking; raise the refusal for no. `hold` locks what is decided on until the commit."""
         if hold:
             people.hold(session, ask.actor.user_id, ask.subject_id)
+            if ask.code is not None:
+                people.find_session(session, ask.code.session_id, hold=True)
         facts = self._facts_before_target(session, ask, existing, now=now, hold=hold)
         _refuse(self.policy.decide(facts))
         target = people.find(session, ask.subject_id)
@@ -59,6 +69,21 @@ class Judge:
         scopes = frozenset(self._scopes(session, ask, target))
         return replace(facts, target=person(target), scopes=scopes, consent=consent)
 
+    def conceivable(self, customer: User, mode: str) -> bool:
+        """Tell whether any agent or lead might be allowed this mode for a customer, all else being well.
+
+        It is not, when for each of them something refuses it that does not refuse `read_only`.
+        """
+        return any(
+            self._refusals(customer, role, mode) <= self._refusals(customer, role, Mode.READ_ONLY)
+            for role in (Role.SUPPORT, Role.LEAD)
+        )
+
+    def _refusals(self, customer: User, role: Role, mode: str) -> frozenset[str]:
+        """Return what refuses a mode to somebody of this role in good circumstances; empty when nothing does."""
+        decision = self.policy.decide(supposed(person(customer), role, mode))
+        return frozenset(decision.policies) if isinstance(decision, Deny) else frozenset()
+
     def _facts_before_target(
         self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool
     ) -> Facts:
@@ -79,7 +104,7 @@ class Judge:
             but=self.target_hash(ask.subject_id),
             since=now - self._limits.quota_window_seconds,
         )
-        moment = datetime.fromtimestamp(now, UTC)
+        moment = datetime.fromtimestamp(now, self._zone)
         return Facts(
             actor=person(actor),
             client=ClientFacts(id=client.client_id, enabled=client.enabled),
@@ -89,13 +114,13 @@ class Judge:
             reason_code=ask.reason_code,
             reason_code_known=ask.reason_code in self._limits.reason_codes,
             ticket_id=ask.ticket_id,
-            ticket_valid=self._ticket.fullmatch(ask.ticket_id) is not None,
+            ticket_valid=not ask.ticket_refused and self._ticket.fullmatch(ask.ticket_id) is not None,
             client_address=ask.client_address,
             session_address=authentication.address,
             hour=moment.hour,
             weekday=moment.isoweekday(),
             acr=authentication.acr,
-            auth_age=max(0, now - authentication.auth_time),
+            auth_age=self._auth_age(authentication.auth_time, None if ask.anew else existing, now),
             distinct_customers=tried + 1,
             active_impersonations=impersonations.active_of_actor(
                 session, actor.id, but="" if existing is None else existing.id, now=now
@@ -106,7 +131,18 @@ class Judge:
             consent="none",
             approval="none",
             break_glass=ask.break_glass,
+            report_owed=ask.break_glass
+            and governance.report_owed(session, actor.id, but="" if existing is None else existing.id),
         )
+
+    def _auth_age(self, auth_time: int, existing: Record | None, now: int) -> int:
+        """Return how old the sign-in was when this was asked for: nobody is asked twice in one call.
+
+        A proof of the last minutes counts as made just now, however little time a policy leaves.
+        """
+        asked_at = now if existing is None else existing.created_ms // 1000
+        age = max(0, asked_at - auth_time)
+        return 0 if age <= self._limits.fresh_proof_seconds else age
 
     def _scopes(self, session: DbSession, ask: Ask, target: User) -> tuple[str, ...]:
         ceiling = Ceiling(
@@ -119,10 +155,14 @@ class Judge:
     def _consent(
         self, session: DbSession, ask: Ask, existing: Record | None, *, now: int, hold: bool
     ) -> tuple[Consent, str | None]:
+        if ask.code is not None:
+            if not support_codes.living(session, ask.code.id, now=now):
+                raise InvalidEvidence("support_code.dead")
+            return "support_code", ask.code.consent_id
         if existing is not None:
             given = impersonations.consent_of(session, existing.id)
             if given and given.decision == "approve" and given.digest == existing.digest and not given.withdrawn_at:
-                return "given", given.id
+                return "support_code" if given.kind == "support_code" else "given", given.id
         standing = impersonations.standing_consent(session, ask.subject_id, now=now, hold=hold)
         return ("none", None) if standing is None else ("standing", standing.id)
 
@@ -148,6 +188,22 @@ def person(row: User) -> Person:
         enabled=row.enabled,
         conflicts=frozenset(row.conflicts),
     )
+
+
+def supposed(target: Person, role: Role, mode: str) -> Facts:
+    """Return the facts of somebody of this role who acts for a customer as well as it can be done."""
+    acting = frozenset({role})
+    return Facts(
+        actor=Person(
+            id="", roles=acting, groups=frozenset(), tier="", country=target.country,
+            population=Population.STAFF, enabled=True, conflicts=frozenset(),
+        ),
+        client=ClientFacts(id="", enabled=True), target=target, mode=mode, reason="supposed", reason_code="",
+        reason_code_known=False, ticket_id="supposed", ticket_valid=True, client_address="127.0.0.1",
+        session_address="127.0.0.1", hour=12, weekday=1, acr="phr", auth_age=0, distinct_customers=1,
+        active_impersonations=0, lifetime=1, resources=frozenset(), scopes=frozenset(), consent="support_code",
+        approval="given", break_glass=False, report_owed=False,
+    )  # fmt: skip
 
 
 def _check_session(session: DbSession, ask: Ask, *, now: int, hold: bool) -> None:

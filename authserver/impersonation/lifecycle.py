@@ -3,18 +3,20 @@
 from dataclasses import replace
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import Event, ImpersonationActivated, ImpersonationEnded, ImpersonationRequested
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.digest import digest
+from authserver.impersonation.happenings import activated, ended_event, opened, requested
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
-from authserver.protocol.names import State
+from authserver.impersonation.tickets import Tickets
+from authserver.protocol.names import BREAK_GLASS, State
 from authserver.protocol.refusals import AccessDenied
-from authserver.settings import Impersonation as Limits
-from authserver.storage import DbSession, impersonations
+from authserver.settings import Settings
+from authserver.storage import DbSession, governance, impersonations
 from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.impersonations import Record
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
@@ -26,12 +28,22 @@ SYSTEM = "system"
 class Lifecycle:
     """Starts, moves and ends impersonations. It reads and decides first; what it writes is decided again under lock."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
-        self, judge: Judge, limits: Limits, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy
+    def __init__(  # noqa: PLR0913 - everything it rests on, injected
+        self,
+        judge: Judge,
+        rules: Settings,
+        *,
+        tickets: Tickets,
+        hasher: SecretHasher,
+        trail: Trail,
+        clock: Clock,
+        entropy: Entropy,
     ) -> None:
-        """Work by `judge` and within `limits`."""
+        """Work by `judge` and within `rules`."""
         self._judge = judge
-        self._limits = limits
+        self._rules = rules
+        self._limits = rules.impersonation
+        self._tickets = tickets
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -41,7 +53,9 @@ class Lifecycle:
         """Decide on an ask without writing; the attempt counts however it ends. Raises the refusal."""
         now = self._clock.now()
         self._count_attempt(work, ask, now)
-        verdict = self._judge.judge(work.session, ask, None, now=now)
+        ask, verdict = self._judged(work.session, ask, None, now)
+        if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
+            raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
@@ -94,7 +108,7 @@ class Lifecycle:
             end_reason=reason,
         )
         if ended is not None:
-            self._trail.record(work, _ended(ended))
+            self._trail.record(work, ended_event(ended))
         return ended
 
     def end_all(  # noqa: PLR0913 - the filters of what to end
@@ -117,13 +131,14 @@ class Lifecycle:
     def expire(self, work: Work, record: Record) -> Record | None:
         """End what has run out: a pending one expires, an active one ends by its clock."""
         if record.state is State.ACTIVE:
-            return self.end(work, record, state=State.ENDED, by=SYSTEM, reason="clock")
+            reason = "clock" if (record.expires_at or 0) <= self._clock.now() else "grace"
+            return self.end(work, record, state=State.ENDED, by=SYSTEM, reason=reason)
         return self.end(work, record, state=State.EXPIRED, by=SYSTEM, reason="no_decision")
 
-    def advance(self, work: Work, record: Record, decision: Decision) -> Record | None:
-        """Move a pending impersonation to where a decision, now that one more need is met, puts it."""
+    def advance(self, work: Work, record: Record, verdict: Verdict) -> Record | None:
+        """Move a pending impersonation to where a verdict, now that one more need is met, puts it."""
         now = self._clock.now()
-        state, pending_until = self._waiting(decision, now)
+        state, pending_until = self._waiting(verdict.decision, record.consent_way, now)
         if state is record.state:
             return record
         there = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
@@ -132,13 +147,14 @@ class Lifecycle:
             record.id,
             sources=SOURCES[state],
             to=state,
-            policies=list(decision.policies),
+            policies=list(verdict.decision.policies),
+            consent_id=verdict.consent_id,
             activated_at=there.activated_at,
             expires_at=there.expires_at,
             pending_until=there.pending_until,
         )
         if moved is not None and state is State.ACTIVE:
-            self._trail.record(work, _activated(moved))
+            self._became_active(work, moved)
         return moved
 
     def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
@@ -147,14 +163,22 @@ class Lifecycle:
             lambda: impersonations.note_attempt(work.session, ask.actor.user_id, target_hash, now=now),
         )
 
-    def _plan_existing(self, session: DbSession, ask: Ask, existing: Record, now: int) -> Plan:
+    def _judged(self, session: DbSession, ask: Ask, existing: Record | None, now: int) -> tuple[Ask, Verdict]:
+        """Judge; where nothing but the ticket system is left to ask, ask it, and judge again when it says no."""
         verdict = self._judge.judge(session, ask, existing, now=now)
-        state, pending_until = self._waiting(verdict.decision, now)
+        if self._tickets.vouch_for(ask):
+            return ask, verdict
+        ask = replace(ask, ticket_refused=True)
+        return ask, self._judge.judge(session, ask, existing, now=now)
+
+    def _plan_existing(self, session: DbSession, ask: Ask, existing: Record, now: int) -> Plan:
+        ask, verdict = self._judged(session, ask, existing, now)
+        state, pending_until = self._waiting(verdict.decision, existing.consent_way, now)
         if existing.state is State.ACTIVE and state is not State.ACTIVE:
             raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
         record = existing
         if state is not existing.state:
-            record = replace(existing, state=state, policies=verdict.decision.policies)
+            record = replace(existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id)
             record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
@@ -167,20 +191,35 @@ class Lifecycle:
         if held.overdue(plan.now):
             self.expire(work, held)
             return self._add(work, plan)
-        return self.advance(work, held, plan.verdict.decision) is not None
+        return self.advance(work, held, plan.verdict) is not None
 
     def _add(self, work: Work, plan: Plan) -> bool:
         try:
             impersonations.add(work.session, plan.record)
         except UniqueViolation:
             return False
-        self._trail.record(work, self._requested(plan))
+        if plan.ask.code is not None and not redeem(
+            work, self._trail, plan, plan.ask.code, basis=self._rules.consent.basis
+        ):
+            return False
+        self._trail.record(work, requested(plan, self._judge.policy.digest))
         if plan.active:
-            self._trail.record(work, _activated(plan.record))
+            self._became_active(work, plan.record)
         return True
 
+    def _became_active(self, work: Work, record: Record) -> None:
+        """Do what belongs to the moment from which tokens may be minted."""
+        self._trail.record(work, activated(record))
+        if record.override is None:
+            return
+        now = self._clock.now()
+        due_at = now + self._rules.break_glass.report_seconds
+        governance.owe_report(work.session, record.id, record.actor_id, owed_at=now, due_at=due_at)
+        contacts = len(self._rules.notification.security_contacts)
+        self._trail.record(work, opened(record, due_at=due_at, contacts=contacts))
+
     def _fresh_record(self, ask: Ask, verdict: Verdict, now: int) -> Record:
-        state, pending_until = self._waiting(verdict.decision, now)
+        state, pending_until = self._waiting(verdict.decision, ask.consent_way, now)
         active = state is State.ACTIVE
         record = Record(
             id=self._entropy.identifier("imp"),
@@ -207,10 +246,13 @@ class Lifecycle:
             ended_at=None,
             ended_by=None,
             end_reason=None,
+            override=BREAK_GLASS if ask.break_glass else None,
+            consent_way=ask.consent_way,
+            consent_id=verdict.consent_id if active else None,
         )
-        return replace(record, digest=digest(record))
+        return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
-    def _waiting(self, decision: Decision, now: int) -> tuple[State, int | None]:
+    def _waiting(self, decision: Decision, consent_way: str, now: int) -> tuple[State, int | None]:
         """Return the state that a decision puts an impersonation in, and until when it may stay pending."""
         match decision:
             case Allow():
@@ -218,56 +260,12 @@ class Lifecycle:
             case NeedsApproval():
                 return State.AWAITING_APPROVAL, now + self._limits.approval_seconds
             case NeedsConsent():
-                return State.AWAITING_CONSENT, now + self._limits.consent_seconds
+                by_mail = consent_way == "mail"
+                wait = self._rules.consent.mail_seconds if by_mail else self._limits.consent_seconds
+                return State.AWAITING_CONSENT, now + wait
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
-
-    def _requested(self, plan: Plan) -> ImpersonationRequested:
-        record, ask = plan.record, plan.ask
-        return ImpersonationRequested(
-            impersonation_id=record.id,
-            way=ask.way,
-            actor=record.actor_id,
-            subject=record.subject_id,
-            client_id=record.client_id,
-            resources=record.resources,
-            scopes=record.scopes,
-            mode=record.mode,
-            reason=record.reason,
-            reason_code=record.reason_code,
-            ticket_id=record.ticket_id,
-            lifetime=record.lifetime,
-            digest=record.digest,
-            state=record.state,
-            policies=record.policies,
-            policy_set=self._judge.policy.digest,
-            consent_id=plan.verdict.consent_id,
-            client_address=record.client_address,
-            session_address=ask.actor.authentication.address,
-        )
 
 
 def _activate(record: Record, now: int) -> Record:
     return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
-
-
-def _activated(record: Record) -> Event:
-    return ImpersonationActivated(
-        impersonation_id=record.id,
-        actor=record.actor_id,
-        subject=record.subject_id,
-        digest=record.digest,
-        expires_at=record.expires_at or 0,
-        policies=record.policies,
-    )
-
-
-def _ended(record: Record) -> Event:
-    return ImpersonationEnded(
-        impersonation_id=record.id,
-        actor=record.actor_id,
-        subject=record.subject_id,
-        state=record.state,
-        end_reason=record.end_reason or "",
-        ended_by=record.ended_by or "",
-    )

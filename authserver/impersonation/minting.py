@@ -94,7 +94,8 @@ class Minting:
 
 
 def _claim(record: Record) -> dict[str, Any]:
-    return {"id": record.id, "mode": record.mode, "ticket_id": record.ticket_id}
+    claim = {"id": record.id, "mode": record.mode, "ticket_id": record.ticket_id}
+    return claim if record.override is None else claim | {"override": record.override}
 
 
 def _subject(session: DbSession, record: Record) -> User:

@@ -286,6 +286,7 @@ def _check_schema_fits(file: Path, schema: cedarpy.Schema) -> None:
         reason_code_known=False, ticket_id="", ticket_valid=False, client_address="::1", session_address="::1",
         hour=0, weekday=1, acr="", auth_age=0, distinct_customers=0, active_impersonations=0, lifetime=0,
         resources=frozenset(), scopes=frozenset(), consent="none", approval="none", break_glass=False,
+        report_owed=False,
     )  # fmt: skip
     for question in (ask_request(facts), ask_impersonate(facts, nobody)):
         errors = cedarpy.is_authorized(question.request, "", question.entities, schema).diagnostics.errors

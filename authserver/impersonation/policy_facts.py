@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Mode = Literal["read_only", "full"]
-Consent = Literal["none", "standing", "given"]
+Consent = Literal["none", "standing", "given", "support_code"]
 Approval = Literal["none", "given"]
 
 
@@ -66,6 +66,7 @@ class Facts:
     consent: Consent
     approval: Approval
     break_glass: bool
+    report_owed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "consent": facts.consent,
         "approval": facts.approval,
         "breakGlass": facts.break_glass,
+        "reportOwed": facts.report_owed,
     }
 
 

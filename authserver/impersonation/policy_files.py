@@ -6,9 +6,11 @@ Each file is read policy by policy, so that an error can name where it stands; C
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cedarpy
@@ -19,6 +21,7 @@ STEP_UP, APPROVAL, CONSENT = "needs_step_up", "needs_approval", "needs_consent"
 DEFAULT_ORDER = {STEP_UP: 10, APPROVAL: 20, CONSENT: 30}
 ANNOTATIONS = frozenset({"id", "outcome", "order", "acr_values", "max_age", "refusal", "why"})
 
+_FOLDERS = 4  # how many are remembered: a server has one
 _ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|;|[^";/]+|.', re.DOTALL)
@@ -59,7 +62,7 @@ class Rule:
 class PolicyText:
     """All policies of a folder, parsed; Cedar knows each by the `@id` of its rule."""
 
-    rules: dict[str, Rule]
+    rules: Mapping[str, Rule]
     policies: cedarpy.PolicySet
     schema: cedarpy.Schema
     digest: str
@@ -69,14 +72,20 @@ def read_folder(folder: Path) -> PolicyText:
     """Read `schema.cedarschema` and every `.cedar` file of the folder, in sorted order; raises PolicyError."""
     schema_file = folder / SCHEMA_FILE
     schema_text = _read(schema_file)
-    schema = _schema(schema_file, schema_text)
     files = sorted(folder.glob("*.cedar"))
-    if not files:
+    return _parsed(folder, schema_text, tuple((file, _read(file)) for file in files))
+
+
+@lru_cache(maxsize=_FOLDERS)
+def _parsed(folder: Path, schema_text: str, texts: tuple[tuple[Path, str], ...]) -> PolicyText:
+    """Parse what was read; the same texts are parsed once in a process."""
+    schema_file = folder / SCHEMA_FILE
+    schema = _schema(schema_file, schema_text)
+    if not texts:
         raise PolicyError(folder, 1, "there is no .cedar file in this folder")
-    texts = {file: _read(file) for file in files}
     rules: dict[str, Rule] = {}
     sources: dict[str, Any] = {}
-    for file, text in texts.items():
+    for file, text in texts:
         for rule, source in _read_file(file, text, schema):
             if rule.id in rules:
                 first = rules[rule.id]
@@ -87,7 +96,7 @@ def read_folder(folder: Path) -> PolicyText:
         raise PolicyError(folder, 1, "no policy permits anything")
     together = {"templates": {}, "staticPolicies": sources, "templateLinks": []}
     policies = cedarpy.PolicySet.from_json_str(json.dumps(together))
-    return PolicyText(rules, policies, schema, _digest({schema_file: schema_text, **texts}))
+    return PolicyText(MappingProxyType(rules), policies, schema, _digest({schema_file: schema_text, **dict(texts)}))
 
 
 def _read(file: Path) -> str:

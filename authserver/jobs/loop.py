@@ -11,15 +11,18 @@ from authserver.audit.heads import HeadSigner, sign_head
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock
 from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.settings import Settings
 from authserver.storage import (
     DbSession,
     accounts,
     authorizations,
     clients,
+    devices,
     federation,
     impersonations,
     sign_ins,
+    support_codes,
     tokens,
 )
 from authserver.storage.database import unit_of_work
@@ -41,6 +44,7 @@ class JobParts:
     strangers: Strangers
     lifecycle: Lifecycle
     head_signer: Callable[[DbSession], HeadSigner]
+    policy_watch: PolicyWatch
 
 
 class Loop:
@@ -73,6 +77,9 @@ class Loop:
         now, parts = self._parts.clock.now(), self._parts
         with self._app.app_context():
             self._expire(now)
+            if parts.policy_watch.due(now):
+                with unit_of_work() as work:
+                    parts.policy_watch.reload(work)
             self._record_strangers(everything=False)
             if now >= self._head_at:
                 self._head_at = now + parts.settings.audit.head_seconds
@@ -117,8 +124,11 @@ class Loop:
             work.lock()
             clients.forget_assertions(work.session, before=now)
             federation.forget_logins(work.session, before=now)
+            federation.forget_logout_tokens(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode
 from flask import Response, render_template, request
 
 from authserver.audit.events import ApplicationAllowed
-from authserver.oauth.asked import Asked, available
+from authserver.oauth.asked import Asked
 from authserver.oauth.authorization_request import AuthorizationRequest, redirect_uri_fits
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.posted import MAX_QUERY, as_get
@@ -24,6 +24,7 @@ from authserver.storage.database import Work, unit_of_work
 from authserver.storage.tables import AuthorizationCode
 from authserver.tokens import targets
 from authserver.tokens.secret_hashes import SecretKind
+from authserver.tokens.targets import available
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, leads_to, page
 from authserver.web.refusals import Trace, new_trace

@@ -10,6 +10,7 @@ from authserver.protocol.names import (
     TYPE_ID_TOKEN,
     TYPE_IMPERSONATION,
     TYPE_JWT,
+    TYPE_SUPPORT_CODE,
     TYPE_USER_ID,
     Mode,
     Way,
@@ -21,7 +22,13 @@ _MAX_TICKET_CHARS = 128
 _MAX_ID_CHARS = 255
 _MAX_DIGITS = 18
 _NO_IMPERSONATION = frozenset({Way.ON_BEHALF_OF, Way.TRUSTED_ISSUER})
-_OF_IMPERSONATION = ("mode", "override")
+_WITH_ACTOR = {
+    TYPE_USER_ID: Way.USER_ID,
+    TYPE_IMPERSONATION: Way.IMPERSONATION,
+    TYPE_SUPPORT_CODE: Way.SUPPORT_CODE,
+}
+"""What names the target by itself, and wants the actor's own token beside it."""
+_OF_IMPERSONATION = ("mode", "override", "consent_way")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class ExchangeRequest:
     mode: Mode | None
     expires_in: int | None
     break_glass: bool
+    consent_way: str | None = None
 
     @classmethod
     def parse(cls, form: Form, aliases: Mapping[str, str], max_reason_chars: int) -> Self:
@@ -70,14 +78,13 @@ class ExchangeRequest:
             mode=_mode(form.get("mode")),
             expires_in=_seconds(form.get("requested_expires_in")),
             break_glass=_override(form.get("override")),
+            consent_way=form.get("consent_way"),
         )
 
 
 def _way(subject_type: str, requested_subject: str | None) -> Way:
-    if subject_type == TYPE_USER_ID:
-        return Way.USER_ID
-    if subject_type == TYPE_IMPERSONATION:
-        return Way.IMPERSONATION
+    if subject_type in _WITH_ACTOR:
+        return _WITH_ACTOR[subject_type]
     if subject_type not in _TOKEN_TYPES:
         raise InvalidRequest("subject.type", "subject_token_type is not supported.")
     if requested_subject is not None:
@@ -87,7 +94,7 @@ def _way(subject_type: str, requested_subject: str | None) -> Way:
 
 def _check_way(way: Way, form: Form) -> None:
     """Refuse parameters that have no meaning in a way, for silence would give more than was asked."""
-    if way in {Way.USER_ID, Way.IMPERSONATION}:
+    if way in _WITH_ACTOR.values():
         if form.get("requested_subject") is not None:
             raise InvalidRequest("requested_subject.unexpected", "requested_subject has no place in this exchange.")
         if form.get("actor_token") is None:
@@ -95,7 +102,7 @@ def _check_way(way: Way, form: Form) -> None:
     if way in {Way.OWN_TOKEN, Way.TRUSTED_ISSUER} and form.get("actor_token") is not None:
         raise InvalidRequest("actor.unexpected", "actor_token has no place in this exchange.")
     if way in _NO_IMPERSONATION and any(form.get(name) is not None for name in _OF_IMPERSONATION):
-        raise InvalidRequest("mode.unexpected", "mode and override have no place in this exchange.")
+        raise InvalidRequest("mode.unexpected", "mode, override and consent_way have no place in this exchange.")
 
 
 def _requested_type(form: Form, aliases: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from authserver.storage import clients
 from authserver.storage.database import Work, unit_of_work
 from authserver.tokens.verifier import UntrustworthyTokenError
 from authserver.web.browser import SignedIn
-from authserver.web.pages import error_page, go_to, leads_to, page
+from authserver.web.pages import error_page, leads_to, page
 from authserver.web.refusals import new_trace
 
 
@@ -33,11 +33,10 @@ def logout(parts: OAuthParts) -> Response:
             client_id, fits = None, False
         target = _target(work, client_id, given.get("post_logout_redirect_uri"), given.get("state"))
         if signed_in is None:
-            return _left(parts, target)
+            return parts.leaving.left(target)
         if not fits:
             return _ask(parts, target)
-        parts.sessions.end(work, signed_in.session_id, user_id=signed_in.user_id, by=signed_in.user_id)
-        return _left(parts, target)
+        return parts.leaving.leave(work, signed_in, target)
 
 
 def confirm_logout(parts: OAuthParts) -> Response:
@@ -47,10 +46,9 @@ def confirm_logout(parts: OAuthParts) -> Response:
         try:
             signed_in = parts.browser.require(work, request.form.get("csrf"))
             trace.actor = signed_in.user_id
-            parts.sessions.end(work, signed_in.session_id, user_id=signed_in.user_id, by=signed_in.user_id)
             target = request.form.get("target", "")
             genuine = parts.markers.genuine("logout", target, request.form.get("proof", ""))
-            return _left(parts, target if target and genuine else None)
+            return parts.leaving.leave(work, signed_in, target if target and genuine else None)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
@@ -85,9 +83,3 @@ def _ask(parts: OAuthParts, target: str | None) -> Response:
     csrf = parts.browser.csrf(parts.browser.cookie())
     html = render_template("logout.html", csrf=csrf, target=target or "", proof=proof)
     return page(html, form_action=leads_to(target))
-
-
-def _left(parts: OAuthParts, target: str | None) -> Response:
-    response = page(render_template("signed_out.html")) if target is None else go_to(target)
-    parts.browser.clear(response)
-    return response

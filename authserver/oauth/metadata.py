@@ -31,6 +31,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
                 "userinfo_endpoint": f"{issuer}/oauth/userinfo",
                 "end_session_endpoint": f"{issuer}/oauth/logout",
                 "token_endpoint": f"{issuer}/oauth/token",
+                "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
                 "jwks_uri": f"{issuer}/oauth/jwks",
                 "introspection_endpoint": f"{issuer}/oauth/introspect",
                 "revocation_endpoint": f"{issuer}/oauth/revoke",

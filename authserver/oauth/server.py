@@ -7,9 +7,11 @@ from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 from flask import Blueprint, Request, Response
 
 from authserver.oauth.authorize import authorize, decide_consent
+from authserver.oauth.device_authorization import device_authorization
 from authserver.oauth.form import Form
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
+from authserver.oauth.grants.device_code import DeviceCodeGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import TokenExchangeGrant
 from authserver.oauth.introspection import introspect
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from authserver.storage.database import Work
     from authserver.web.refusals import Trace
 
-GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, ClientCredentialsGrant, TokenExchangeGrant)
+GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, DeviceCodeGrant, ClientCredentialsGrant, TokenExchangeGrant)
 
 
 class TokenRequest(OAuth2Request):
@@ -85,6 +87,8 @@ def create_blueprint(parts: OAuthParts) -> Blueprint:
     grant_types = [str(grant.GRANT_TYPE) for grant in GRANTS]
     post = ["POST"]
     blueprint.add_url_rule("/oauth/token", "token", lambda: token(server), methods=post)
+    device = "/oauth/device_authorization"
+    blueprint.add_url_rule(device, "device_authorization", lambda: device_authorization(parts), methods=post)
     both = ["GET", "POST"]
     blueprint.add_url_rule("/oauth/authorize", "authorize", lambda: authorize(parts), methods=both)
     blueprint.add_url_rule("/oauth/consent", "decide_consent", lambda: decide_consent(parts), methods=post)

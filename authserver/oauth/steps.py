@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authserver.accounts.authentication import is_fresh, meets
-from authserver.oauth.asked import Asked, available
+from authserver.oauth.asked import Asked
 from authserver.protocol.access import OFFLINE_ACCESS
 from authserver.protocol.names import Kind
 from authserver.protocol.refusals import Refusal
 from authserver.protocol.scopes import Scope
 from authserver.storage import authorizations
 from authserver.storage.database import Work
+from authserver.tokens.targets import available
 from authserver.tokens.verifier import UntrustworthyTokenError
 from authserver.web.browser import SignedIn
+from authserver.web.markers import STALE, UNMET
 
 if TYPE_CHECKING:
     from authserver.oauth.parts import OAuthParts
@@ -65,6 +67,10 @@ def next_step(
 ) -> SignIn | Consent | Done:
     """Return what is to be done next; raise the refusal that `prompt=none`, or an impossible wish, comes to."""
     silent = "none" in asked.request.prompt
+    if parts.markers.asked_at(UNMET, asked.query, markers) is not None:
+        raise UnmetAuthenticationRequirements("upstream.acr_not_reached")
+    if parts.markers.asked_at(STALE, asked.query, markers) is not None:
+        raise LoginRequired("upstream.not_fresh")
     login_asked_at = parts.markers.asked_at("login", asked.query, markers)
     if signed_in is None or _must_sign_in(parts, work, asked, signed_in, login_asked_at):
         if silent:

@@ -1,7 +1,6 @@
 """`/account`: who is signed in, their sign-in methods, their sessions, and what they have allowed applications."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, render_template, request
 
@@ -9,7 +8,10 @@ from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
 from authserver.audit.events import ApplicationWithdrawn
+from authserver.pages.impersonations import customer_section
 from authserver.pages.parts import PageParts
+from authserver.pages.support_codes import support_section
+from authserver.pages.user_agents import in_words
 from authserver.protocol.refusals import Forbidden, NotFound, Refusal
 from authserver.storage import accounts, authorizations, people
 from authserver.storage.database import Work, unit_of_work
@@ -126,9 +128,9 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         {
             "id": session.id,
             "current": session.id == signed_in.session_id,
-            "user_agent": session.user_agent or "A browser",
+            "browser": in_words(session.user_agent),
             "address": session.address,
-            "since": _moment(session.created_at),
+            "since": session.created_at,
         }
         for session in parts.sessions.listing(work.session, user.id)
     ]
@@ -141,6 +143,8 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         passkeys_available=parts.sign_in.passkeys.available,
         sessions=sessions,
         applications=authorizations.clients_of(work.session, user.id),
+        support=support_section(parts, work, user),
+        customer=customer_section(parts, work, user),
     )
     return page(html, scripts=True)
 
@@ -174,7 +178,3 @@ def _enrolment_page(parts: PageParts, uri: str, secret: str, *, wrong: bool = Fa
         wrong=wrong,
     )
     return page(html, 400 if wrong else 200)
-
-
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC")

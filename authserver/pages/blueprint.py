@@ -3,20 +3,37 @@
 from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
+from authserver.pages.assets import add_assets
+from authserver.pages.backchannel import backchannel_logout
+from authserver.pages.device import add_device
+from authserver.pages.impersonations import add_impersonations
+from authserver.pages.moments import moment
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
+from authserver.pages.session_token import add_session_token
 from authserver.pages.sign_in import add_sign_in
+from authserver.pages.support_codes import add_support_codes
 from authserver.pages.upstream import add_upstream
 from authserver.web.pages import page
 
 
 def create_blueprint(parts: PageParts) -> Blueprint:
     """Return the pages' blueprint."""
-    blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+    blueprint = Blueprint("pages", __name__, template_folder="templates")
+    blueprint.add_app_template_filter(moment)
+    add_assets(blueprint)
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)
+    add_impersonations(blueprint, parts)
     add_passkeys(blueprint, parts)
     add_upstream(blueprint, parts)
+    add_device(blueprint, parts)
+    add_session_token(blueprint, parts)
+    add_support_codes(blueprint, parts)
+
+    @blueprint.post("/federation/backchannel-logout", endpoint="backchannel_logout")
+    def logout_told() -> Response:
+        return backchannel_logout(parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

@@ -9,6 +9,7 @@ from authserver.accounts.refusals import Throttled, WrongCredentials
 from authserver.pages.account import FRESH_SECONDS
 from authserver.pages.parts import PageParts
 from authserver.pages.sign_in import LOGIN, go_on, return_to
+from authserver.pages.user_agents import in_words
 from authserver.protocol.refusals import InsufficientUserAuthentication, Refusal
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.browser import SignedIn
@@ -71,7 +72,7 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
                 signed_in.user_id,
                 challenge=challenge,
                 response=request.get_data(as_text=True),
-                name=request.args.get("name", "")[:_MAX_NAME],
+                name=request.args.get("name", "")[:_MAX_NAME] or in_words(request.headers.get("User-Agent", "")),
                 by=signed_in.user_id,
             )
             pending.cancel(work, cookie)

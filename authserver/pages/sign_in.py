@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from authserver.accounts.pending import Finished, SecondFactorNeeded
+from authserver.accounts.pending import Finished, SecondFactorNeeded, factors_of
 from authserver.accounts.refusals import LoginExpired, Throttled, WrongCredentials
 from authserver.accounts.sessions import Place
 from authserver.accounts.sign_in import Step
+from authserver.federation.upstream import Offer
 from authserver.pages.parts import PageParts
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import Work, unit_of_work
@@ -20,7 +21,9 @@ from authserver.web.refusals import new_trace
 LOGIN = "login"
 """The cookie of a sign-in under way."""
 
-_RETURN = re.compile(r"/(account|oauth/authorize\?[!-~]*)")
+_RETURN = re.compile(
+    r"/(account(/requests/[A-Za-z0-9_-]{1,64})?|device(\?user_code=[B-Z]{4}-[B-Z]{4})?|oauth/authorize\?[!-~]*)"
+)
 _ACCOUNT = "/account"
 _TOTP = re.compile(r"\s*\d{3}\s*\d{3}\s*")
 _MAX_RETURN = 16384
@@ -34,7 +37,8 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
         with unit_of_work() as work:
             cookie = parts.browser.cookie(LOGIN) or parts.sign_in.pending.new_cookie()
             hint = request.args.get("login_hint", "")[:255]
-            response = _login_page(parts, work, cookie, return_to(request.args), username=hint)
+            there = None if "other" in request.args else _came_from(parts, work)
+            response = _login_page(parts, work, cookie, return_to(request.args), username=hint, came_from=there)
         parts.browser.set(response, cookie, kind=LOGIN, max_age=parts.settings.accounts.login_seconds)
         return response
 
@@ -75,6 +79,11 @@ def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     @blueprint.post("/logout", endpoint="sign_out")
     def sign_out() -> Response:
         return _sign_out(parts)
+
+    @blueprint.get("/logout/callback", endpoint="finish_sign_out")
+    def finish_sign_out() -> Response:
+        with unit_of_work() as work:
+            return parts.leaving.come_back(work, request.args.get("state", ""))
 
 
 def _take(
@@ -125,7 +134,14 @@ def return_to(given: Mapping[str, Any]) -> str:
 
 
 def _login_page(  # noqa: PLR0913 - all that the page shows
-    parts: PageParts, work: Work, cookie: str, onwards: str, *, username: str, refusal: Refusal | None = None
+    parts: PageParts,
+    work: Work,
+    cookie: str,
+    onwards: str,
+    *,
+    username: str,
+    refusal: Refusal | None = None,
+    came_from: Offer | None = None,
 ) -> Response:
     html = render_template(
         "login.html",
@@ -134,21 +150,31 @@ def _login_page(  # noqa: PLR0913 - all that the page shows
         username=username,
         again=parts.browser.signed_in(work) is not None,
         error=None if refusal is None else refusal.public,
-        passkeys=parts.sign_in.passkeys.available,
-        offers=parts.upstream.offers(),
+        passkeys=came_from is None and parts.sign_in.passkeys.available,
+        offers=parts.upstream.offers() if came_from is None else (came_from,),
+        came_from=came_from is not None,
     )
     return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
 
 
+def _came_from(parts: PageParts, work: Work) -> Offer | None:
+    """Return the IdP where who is signed in in this browser did that: they confirm who they are there too."""
+    signed_in = parts.browser.signed_in(work)
+    return None if signed_in is None else parts.upstream.offer_of(signed_in.issuer)
+
+
 def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -> Response:
     cookie = parts.browser.cookie(LOGIN)
+    found = parts.sign_in.pending.find(work.session, cookie)
+    owner = None if found is None else found.user_id
     html = render_template(
         "factor.html",
         csrf=parts.browser.csrf(cookie),
         error=None if refusal is None else refusal.public,
+        recovering=request.form.get("kind") == "recovery",
+        factors=None if owner is None else factors_of(work.session, owner),
         passkeys=parts.sign_in.passkeys.available,
     )
-    found = parts.sign_in.pending.find(work.session, cookie)
     onwards = _ACCOUNT if found is None else found.return_to
     return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
 
@@ -174,7 +200,4 @@ def _sign_out(parts: PageParts) -> Response:
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
-        parts.sessions.end(work, signed_in.session_id, user_id=signed_in.user_id, by=signed_in.user_id)
-    response = page(render_template("signed_out.html"))
-    parts.browser.clear(response)
-    return response
+        return parts.leaving.leave(work, signed_in, None)

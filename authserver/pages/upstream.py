@@ -1,6 +1,9 @@
 """Sign-in at the company's IdP: there by a form of ours, back by a callback that is bound to this browser."""
 
-from urllib.parse import parse_qs, urlsplit
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from flask import Blueprint, Response, request
 
@@ -8,15 +11,19 @@ from authserver.accounts.authentication import Authenticated
 from authserver.accounts.sessions import Place
 from authserver.audit.events import SignInFailed
 from authserver.federation.refusals import FederationError, NobodyHereError
+from authserver.federation.step_up import StepUpError
 from authserver.pages.parts import PageParts
 from authserver.pages.sign_in import LOGIN, return_to
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import Work, unit_of_work
-from authserver.web.pages import error_page, go_to
+from authserver.web.markers import STALE, UNMET
+from authserver.web.pages import error_page, go_to, hand_over
 from authserver.web.refusals import Trace, new_trace
 
 UPSTREAM = "upstream"
 """The cookie of a sign-in under way at an IdP."""
+
+_MAX_AGE = re.compile(r"[0-9]{1,9}")
 
 
 class UpstreamFailed(Refusal):
@@ -45,21 +52,22 @@ def _begin(parts: PageParts, name: str) -> Response:
             cookie = parts.browser.cookie(LOGIN)
             parts.browser.check_form(request.form.get("csrf"), cookie)
             onwards = return_to(request.form)
-            again = parts.browser.signed_in(work) is not None
+            wish, again = _Wish.of(onwards), parts.browser.signed_in(work) is not None
             begun = parts.upstream.begin(
                 work,
                 name,
                 redirect_uri=_callback(parts, name),
                 return_to=onwards,
-                acr_values=_acr_values(onwards),
-                prompt="login" if again else None,
+                max_age=wish.max_age,
+                acr_values=wish.acr_values,
+                prompt=wish.prompt(again=again),
             )
         except FederationError as error:
             return _failed(parts, work, error, trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
-    response = go_to(begun.url)
+    response = hand_over(begun.url)
     parts.browser.set(response, begun.browser_secret, kind=UPSTREAM, max_age=parts.settings.accounts.login_seconds)
     return response
 
@@ -79,10 +87,11 @@ def _finish(parts: PageParts, name: str) -> Response:
             )
             token = finished.token
             user = parts.people.resolve(work, token)
-            authenticated = Authenticated(token.acr, token.amr, token.auth_time)
+            authenticated = Authenticated(token.acr, token.amr, finished.auth_time)
             place = Place(trace.address, request.headers.get("User-Agent", ""))
             old = parts.browser.cookie()
-            started = parts.sessions.sign_in(work, user.id, authenticated, place, old_cookie=old, issuer=token.issuer)
+            kept = parts.leaving.remembered(user.id, token, finished.id_token)
+            started = parts.sessions.sign_in(work, user.id, authenticated, place, old_cookie=old, upstream=kept)
         except FederationError as error:
             return _failed(parts, work, error, trace)
         except Refusal as refusal:
@@ -103,15 +112,40 @@ def _failed(parts: PageParts, work: Work, error: FederationError, trace: Trace) 
         parts.trail.record(work, SignInFailed(user_id=None, reason=error.reason, address=trace.address))
     else:
         parts.refusals.refuse(work, trace, refusal)
-    response = error_page(refusal)
+    response = error_page(refusal) if not isinstance(error, StepUpError) else _back_to_client(parts, error)
     parts.browser.clear(response, kind=UPSTREAM)
     return response
+
+
+def _back_to_client(parts: PageParts, error: StepUpError) -> Response:
+    """Go back to the request that wanted more than there was, with the proof that it cannot be had."""
+    onwards = error.return_to or ""
+    asked = onwards.partition("?")[2].partition("&interaction=")[0]
+    marker = parts.markers.make(UNMET if error.reason.startswith("upstream.acr") else STALE, asked)
+    return go_to(f"{onwards}&{urlencode({'interaction': marker})}")
 
 
 def _callback(parts: PageParts, name: str) -> str:
     return f"{parts.settings.issuer}/login/at/{name}/callback"
 
 
-def _acr_values(onwards: str) -> tuple[str, ...]:
-    """Return what the authorization request that a sign-in leads back to wants of it."""
-    return tuple(" ".join(parse_qs(urlsplit(onwards).query).get("acr_values", [])).split())
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the authorization request that a sign-in leads back to wants of it (OIDC Core §3.1.2.1)."""
+
+    acr_values: tuple[str, ...]
+    max_age: int | None
+    """0 for a sign-in that has to be done now."""
+
+    @classmethod
+    def of(cls, onwards: str) -> Self:
+        """Read what the request says; whether it is well-formed is judged where it leads."""
+        query = parse_qs(urlsplit(onwards).query)
+        single = {name: query.get(name, [""])[0] for name in ("acr_values", "max_age", "prompt")}
+        max_age = int(single["max_age"]) if _MAX_AGE.fullmatch(single["max_age"]) else None
+        now = not {"login", "select_account"}.isdisjoint(single["prompt"].split())
+        return cls(tuple(single["acr_values"].split()), 0 if now else max_age)
+
+    def prompt(self, *, again: bool) -> str | None:
+        """Return the `prompt` to send: who is signed in, and of whom nothing else is wanted, may be another now."""
+        return "login" if self.max_age == 0 or (again and not self.acr_values and self.max_age is None) else None

@@ -7,12 +7,14 @@ GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_CLIENT_CREDENTIALS = "client_credentials"
 GRANT_AUTHORIZATION_CODE = "authorization_code"
 GRANT_REFRESH_TOKEN = "refresh_token"
+GRANT_DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 TYPE_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TYPE_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 TYPE_JWT = "urn:ietf:params:oauth:token-type:jwt"
 TYPE_USER_ID = "urn:authserver:params:oauth:token-type:user-id"
 TYPE_IMPERSONATION = "urn:authserver:params:oauth:token-type:impersonation"
+TYPE_SUPPORT_CODE = "urn:authserver:params:oauth:token-type:support-code"
 
 CLIENT_ASSERTION_JWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -34,6 +36,7 @@ class Way(StrEnum):
     IMPERSONATION = "C"
     ON_BEHALF_OF = "D"
     TRUSTED_ISSUER = "E"
+    SUPPORT_CODE = "F"
 
 
 class Mode(StrEnum):
@@ -41,6 +44,10 @@ class Mode(StrEnum):
 
     READ_ONLY = "read_only"
     FULL = "full"
+
+
+BREAK_GLASS = "break_glass"
+"""The one `override` there is (design section 4)."""
 
 
 class State(StrEnum):

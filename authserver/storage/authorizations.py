@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from authserver.storage import DbSession
+from authserver.storage import DbSession, devices
 from authserver.storage.dialect import insert_for
 from authserver.storage.tables import AuthorizationCode, Client, ClientGrant, RefreshToken, Token
 
@@ -105,6 +105,7 @@ def clients_of(session: DbSession, user_id: str) -> list[tuple[str, str]]:
 
 def end_of_client(session: DbSession, client_id: str, *, now: int, user_id: str | None = None) -> None:
     """Use up every code of a client and revoke its refresh tokens: of one person, or of everybody."""
+    devices.end_of_client(session, client_id, now=now, user_id=user_id)
     codes = update(AuthorizationCode).where(AuthorizationCode.client_id == client_id)
     refresh = update(RefreshToken).where(RefreshToken.client_id == client_id)
     if user_id is not None:

@@ -1,6 +1,7 @@
 """The engine, and the unit of work: read first, then lock, write and commit once."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,18 @@ db = SQLAlchemy(metadata=Base.metadata)
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 _IMMEDIATE = "authserver_immediate"
+_BUSY_SECONDS = 10
+_PRIMARY = 0xFF  # the part of a result code of SQLite that is not its details
 _sqlite_writer = threading.Lock()
 
 UniqueViolation = sqlalchemy_exc.IntegrityError
 """Raised by a verb whose constraint another writer met first."""
 StorageError = sqlalchemy_exc.SQLAlchemyError
 """Raised for a database that cannot be reached or used."""
+
+
+class StorageBusy(StorageError):  # noqa: N818 - a state that passes, not a fault
+    """Raised where the writers before one take longer than one waits; nothing was written."""
 
 
 def install(app: Flask, settings: Database) -> None:
@@ -35,7 +42,7 @@ def install(app: Flask, settings: Database) -> None:
     if ":memory:" not in settings.url:
         options |= {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": 10}
     if settings.url.startswith("sqlite"):
-        options["connect_args"] = {"timeout": 10}
+        options["connect_args"] = {"timeout": _BUSY_SECONDS}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
     with app.app_context():
@@ -65,7 +72,8 @@ def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        busy = f"busy_timeout={int(_BUSY_SECONDS * 1000)}"
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", busy):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -87,12 +95,15 @@ class Work:
         self._before_commit: list[Callable[[], None]] = []
 
     def lock(self) -> None:
-        """End the reading; from here on rows are read anew and written (one writer at a time on SQLite)."""
+        """End the reading; from here on rows are read anew and written (one writer at a time on SQLite).
+
+        Where other writers do not let go, what it raises `is_busy`.
+        """
         if self.locked:
             return
         self.session.rollback()
-        if self._is_sqlite():
-            _sqlite_writer.acquire()
+        if self._is_sqlite() and not _sqlite_writer.acquire(timeout=_BUSY_SECONDS):
+            raise StorageBusy("other writers are before this one")
         self.locked = True
         self.session.connection(execution_options={_IMMEDIATE: True})
 
@@ -127,6 +138,14 @@ class Work:
 
     def _is_sqlite(self) -> bool:
         return db.engine.dialect.name == "sqlite"
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Tell whether this passes on its own: others write for too long, or hold every connection of the pool."""
+    if isinstance(error, StorageBusy | sqlalchemy_exc.TimeoutError):
+        return True
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def new_work() -> Work:

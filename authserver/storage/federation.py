@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.storage.dialect import insert_ignoring
-from authserver.storage.tables import LinkedIdentity, UpstreamLogin, User
+from authserver.storage.tables import LinkedIdentity, LogoutToken, UpstreamLogin, User
 from authserver.storage.tables import Session as SessionRow
 
 
@@ -22,6 +22,7 @@ class StoredUpstreamLogin:
     return_to: str
     max_age: int | None
     acr_values: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,9 @@ class Link:
 # --- sign-ins under way
 
 
-def add_login(
-    session: DbSession, begun: StoredUpstreamLogin, *, state_hash: str, browser_hash: str, expires_at: int
-) -> None:
+def add_login(session: DbSession, begun: StoredUpstreamLogin, *, state_hash: str, browser_hash: str) -> None:
     """Begin a sign-in."""
-    row = UpstreamLogin(**asdict(begun), state_hash=state_hash, browser_hash=browser_hash, expires_at=expires_at)
+    row = UpstreamLogin(**asdict(begun), state_hash=state_hash, browser_hash=browser_hash)
     session.add(row)
     session.flush()
 
@@ -60,7 +59,9 @@ def consume_login(session: DbSession, state_hash: str, browser_hash: str, *, now
     row = session.scalars(statement).one_or_none()
     if row is None:
         return None
-    return StoredUpstreamLogin(row.issuer, row.nonce, row.code_verifier, row.return_to, row.max_age, row.acr_values)
+    return StoredUpstreamLogin(
+        row.issuer, row.nonce, row.code_verifier, row.return_to, row.max_age, row.acr_values, row.expires_at
+    )
 
 
 def why_not_consumed(session: DbSession, state_hash: str, browser_hash: str) -> str:
@@ -77,6 +78,20 @@ def why_not_consumed(session: DbSession, state_hash: str, browser_hash: str) -> 
 def forget_logins(session: DbSession, *, before: int) -> None:
     """Delete sign-ins that ran out before an instant."""
     session.execute(delete(UpstreamLogin).where(UpstreamLogin.expires_at < before))
+
+
+# --- logout tokens
+
+
+def use_logout_token(session: DbSession, issuer: str, jti_hash: str, *, expires_at: int) -> bool:
+    """Use up a logout token (Back-Channel Logout §2.6); False when it was used before."""
+    values = {"issuer": issuer, "jti_hash": jti_hash, "expires_at": expires_at}
+    return insert_ignoring(session, LogoutToken, values)
+
+
+def forget_logout_tokens(session: DbSession, *, before: int) -> None:
+    """Delete what is remembered of logout tokens that ran out before an instant."""
+    session.execute(delete(LogoutToken).where(LogoutToken.expires_at < before))
 
 
 # --- who is who

@@ -44,7 +44,7 @@ class Record:
     consent_id: str | None = None
     notice: str | None = None
     notice_withheld_until: int | None = None
-    device_ended_at: int | None = None
+    grace_until: int | None = None
     extension_lifetime: int | None = None
     extension_digest: str | None = None
     extension_until: int | None = None
@@ -56,8 +56,11 @@ class Record:
 
     def overdue(self, now: int) -> bool:
         """Tell whether its clock, or the wait for a decision, has run out."""
-        limit = self.expires_at if self.state is State.ACTIVE else self.pending_until
-        return self.state in OPEN_STATES and limit is not None and now >= limit
+        if self.state is State.ACTIVE:
+            limits = [limit for limit in (self.expires_at, self.grace_until) if limit is not None]
+        else:
+            limits = [] if self.pending_until is None else [self.pending_until]
+        return self.state in OPEN_STATES and any(now >= limit for limit in limits)
 
 
 def _record(row: Impersonation) -> Record:
@@ -135,7 +138,8 @@ def overdue(session: DbSession, *, now: int, limit: int) -> list[Record]:
         .where(
             or_(
                 Impersonation.state.in_(PENDING_STATES) & (Impersonation.pending_until <= now),
-                (Impersonation.state == State.ACTIVE) & (Impersonation.expires_at <= now),
+                (Impersonation.state == State.ACTIVE)
+                & or_(Impersonation.expires_at <= now, Impersonation.grace_until <= now),
             )
         )
         .order_by(Impersonation.id)
@@ -240,6 +244,24 @@ def standing_consent(session: DbSession, subject_id: str, *, now: int, hold: boo
     return session.scalars(query.with_for_update(read=True) if hold else query).one_or_none()
 
 
+def change(session: DbSession, impersonation_id: str, **values: int | str | None) -> Record | None:
+    """Change what is held of an active or pending impersonation; None when it is open no more."""
+    statement = (
+        update(Impersonation)
+        .where(Impersonation.id == impersonation_id, Impersonation.state.in_(OPEN_STATES))
+        .values(**values)
+        .returning(Impersonation)
+        .execution_options(populate_existing=True)
+    )
+    return _one(session.scalars(statement).one_or_none())
+
+
+def resting_on(session: DbSession, consent_id: str) -> list[Record]:
+    """Return the active ones that rest on a consent, in the order in which they are locked."""
+    query = select(Impersonation).where(Impersonation.consent_id == consent_id, Impersonation.state == State.ACTIVE)
+    return [_record(row) for row in session.scalars(query.order_by(Impersonation.id)).all()]
+
+
 def add_approval(session: DbSession, row: Approval) -> None:
     """Record an approver's decision; a second one violates the key."""
     session.add(row)
@@ -250,6 +272,33 @@ def add_consent(session: DbSession, row: Consent) -> None:
     """Record a consent; a second one to the same impersonation violates the constraint."""
     session.add(row)
     session.flush()
+
+
+def put_approval(session: DbSession, row: Approval) -> None:
+    """Record an approver's decision in place of the one that an earlier, shorter request had."""
+    session.merge(row)
+    session.flush()
+
+
+def put_consent(session: DbSession, row: Consent) -> None:
+    """Record a consent in place of the one that an earlier, shorter request had."""
+    known = consent_of(session, row.impersonation_id or "")
+    if known is not None:
+        session.delete(known)
+        session.flush()
+    add_consent(session, row)
+
+
+def consent(session: DbSession, consent_id: str, *, hold: bool = False) -> Consent | None:
+    """Return a consent by its id."""
+    query = select(Consent).where(Consent.id == consent_id).execution_options(populate_existing=True)
+    return session.scalars(query.with_for_update() if hold else query).one_or_none()
+
+
+def consents_of(session: DbSession, subject_id: str, *, limit: int) -> list[Consent]:
+    """Return a customer's consents, standing or given to a request, newest first."""
+    query = select(Consent).where(Consent.subject_id == subject_id).order_by(Consent.given_at.desc(), Consent.id)
+    return list(session.scalars(query.limit(limit)).all())
 
 
 def note_attempt(session: DbSession, actor_id: str, target_hash: str, *, now: int) -> None:

@@ -39,6 +39,11 @@ def _scope(row: ScopeRow) -> Scope:
     return Scope(row.name, row.resource_uri, "read" if row.access == "read" else "write", row.non_delegable)
 
 
+def descriptions(session: DbSession) -> dict[str, str]:
+    """Return what each scope is in words, where that was said."""
+    return {row.name: row.description for row in session.execute(select(ScopeRow.name, ScopeRow.description)).all()}
+
+
 def scopes_of_roles(session: DbSession, roles: Iterable[str]) -> frozenset[str]:
     """Return the names of the scopes that these roles have."""
     return frozenset(session.scalars(select(RoleScope.scope).where(RoleScope.role.in_(set(roles)))).all())

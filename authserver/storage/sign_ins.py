@@ -1,7 +1,7 @@
 """Sign-ins under way, and the sessions of browsers that come of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session as DbSession
@@ -38,6 +38,10 @@ class BrowserSession:
     created_at: int
     seen_at: int | None
     expires_at: int
+    upstream_sid: str | None = None
+    """The session's name at that issuer."""
+    sealed_id_token: str | None = field(default=None, repr=False)
+    """That issuer's ID token, sealed."""
 
 
 # --- sign-ins under way
@@ -161,6 +165,8 @@ def add_session(session: DbSession, stands: BrowserSession, cookie_hash: str) ->
             created_at=stands.created_at,
             seen_at=stands.seen_at,
             expires_at=stands.expires_at,
+            upstream_sid=stands.upstream_sid,
+            sealed_id_token=stands.sealed_id_token,
             cookie_hash=cookie_hash,
         )
     )
@@ -184,6 +190,8 @@ def reauthenticate(session: DbSession, stands: BrowserSession, *, old_cookie: st
             auth_time=stands.auth_time,
             address=stands.address,
             user_agent=stands.user_agent,
+            upstream_sid=stands.upstream_sid,
+            sealed_id_token=stands.sealed_id_token,
             seen_at=now,
         )
     )
@@ -203,8 +211,27 @@ def end(session: DbSession, session_id: str, *, user_id: str, now: int) -> bool:
     statement = update(SessionRow).where(
         SessionRow.id == session_id, SessionRow.user_id == user_id, SessionRow.ended_at.is_(None)
     )
-    ended = statement.values(ended_at=now, cookie_hash=None).returning(SessionRow.id)
+    ended = statement.values(ended_at=now, cookie_hash=None, sealed_id_token=None).returning(SessionRow.id)
     return session.execute(ended).one_or_none() is not None
+
+
+def at_issuer(
+    session: DbSession, issuer: str, *, sid: str | None, user_id: str | None, now: int
+) -> list[tuple[str, str]]:
+    """Return ids and owners of the living sessions of an upstream issuer that are of its session `sid`, and a person's.
+
+    None leaves one of the two out; without either there are none.
+    """
+    if sid is None and user_id is None:
+        return []
+    query = select(SessionRow.id, SessionRow.user_id).where(
+        SessionRow.issuer == issuer, SessionRow.ended_at.is_(None), SessionRow.expires_at > now
+    )
+    if sid is not None:
+        query = query.where(SessionRow.upstream_sid == sid)
+    if user_id is not None:
+        query = query.where(SessionRow.user_id == user_id)
+    return [(row.id, row.user_id) for row in session.execute(query.order_by(SessionRow.id))]
 
 
 def second_factors(session: DbSession, user_id: str) -> tuple[bool, int]:
@@ -227,4 +254,6 @@ def _read(row: SessionRow) -> BrowserSession:
         created_at=row.created_at,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
+        upstream_sid=row.upstream_sid,
+        sealed_id_token=row.sealed_id_token,
     )

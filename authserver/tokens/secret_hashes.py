@@ -21,9 +21,16 @@ class SecretKind(StrEnum):
     THROTTLE = "throttle"
     UPSTREAM_STATE = "upstream-state"
     UPSTREAM_BROWSER = "upstream-browser"
+    LOGOUT_TOKEN = "logout-token-jti"
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
+    NUMBER_MATCH = "number-match"
+    CONSENT_CODE = "consent-code"
+    DEVICE_CODE = "device-code"
+    USER_CODE = "device-user-code"
+    DEVICE_SHOWN = "device-shown"
+    SUPPORT_CODE = "support-code"
 
 
 class SecretHasher:

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID
+from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID, entitled
 from authserver.protocol.refusals import InvalidScope, InvalidTarget
 from authserver.protocol.scopes import Scope, join_scope, parse_scope
-from authserver.storage import DbSession, resources
+from authserver.storage import DbSession, people, resources
 from authserver.storage.clients import RegisteredClient
 
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[!$-;=?-\[\]_a-z~]+")
@@ -88,6 +88,15 @@ def restore(session: DbSession, uris: Iterable[str], names: Iterable[str], issue
     catalogue = resources.scopes_of(session, audience)
     catalogue |= {name: Scope(name, issuer, "read", non_delegable=True) for name in OIDC_SCOPES}
     return Target(audience, tuple(catalogue[name] for name in names if name in catalogue))
+
+
+def available(session: DbSession, user_id: str, target: Target) -> tuple[Scope, ...]:
+    """Return what is asked, cut by what the person has at this moment."""
+    user = people.find(session, user_id)
+    if user is None or not user.enabled:
+        return ()
+    has = OIDC_SCOPES | entitled(user.roles) | resources.scopes_of_roles(session, user.roles)
+    return tuple(scope for scope in target.asked if scope.name in has)
 
 
 def narrow(whole: Target, named: Iterable[str], scope: str | None) -> Target:

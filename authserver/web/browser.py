@@ -24,6 +24,8 @@ class SignedIn:
     amr: tuple[str, ...]
     auth_time: int
     expires_at: int
+    issuer: str | None = None
+    """The upstream issuer that they signed in at; None for a local account."""
 
 
 class Browser:
@@ -57,6 +59,7 @@ class Browser:
             amr=tuple(row.amr),
             auth_time=row.auth_time,
             expires_at=row.expires_at,
+            issuer=row.issuer,
         )
 
     def require(self, work: Work, csrf: str | None) -> SignedIn:

@@ -4,7 +4,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -12,11 +12,25 @@ if TYPE_CHECKING:
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-_TOO_LARGE = ("413 Content Too Large", "The request is too large.")
 _MAX_DIGITS = 18  # more than any length has
 
 OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
+
+
+TurnedAway = Callable[[str, str, str], None]
+"""Is told the address, the error and the private reason of every refusal."""
+
+
+class _Refused(NamedTuple):
+    """What is answered, and the reason that is counted."""
+
+    reason: str
+    status: str
+    words: str
+
+
+_TOO_LARGE = _Refused("request.too_large", "413 Content Too Large", "The request is too large.")
 
 
 class Anything:
@@ -39,6 +53,7 @@ class Limits:
         trusted_proxies: Iterable[str],
         allowed_origins: OwnOrigins,
         headers: Mapping[str, str],
+        turned_away: TurnedAway,
     ) -> None:
         """Guard `app`, which is reached as `issuer`; answers given here carry `headers`, as all others do."""
         self._app = app
@@ -48,24 +63,25 @@ class Limits:
         self._proxies = tuple(trusted_proxies)
         self._allowed_origins = allowed_origins
         self._headers = tuple(headers.items())
+        self._turned_away = turned_away
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request that is refused here, or pass it on."""
         environ["REMOTE_ADDR"] = self._address(environ)
         refused = self._refused(environ)
         if refused is not None:
-            status, words = refused
-            return _answer(start_response, environ, status, words, self._headers)
+            self._turned_away(environ["REMOTE_ADDR"], "invalid_request", refused.reason)
+            return _answer(start_response, environ, refused.status, refused.words, self._headers)
         return self._app(environ, start_response)
 
-    def _refused(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+    def _refused(self, environ: "WSGIEnvironment") -> _Refused | None:
         path = str(environ.get("PATH_INFO", ""))
         if path in _PROBES:
             return None
         if "\0" in path:
-            return "400 Bad Request", "The path is not one."
+            return _bad("request.path", "The path is not one.")
         if str(environ.get("HTTP_HOST", "")).lower() not in self._hosts:
-            return "400 Bad Request", "The Host header does not name this server."
+            return _bad("request.host", "The Host header does not name this server.")
         origin = environ.get("HTTP_ORIGIN")
         if (
             origin is not None
@@ -73,10 +89,10 @@ class Limits:
             and origin != self._issuer
             and origin not in self._allowed_origins(path)
         ):
-            return "403 Forbidden", "The Origin is not allowed here."
+            return _Refused("request.origin", "403 Forbidden", "The Origin is not allowed here.")
         return self._read_body(environ)
 
-    def _read_body(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+    def _read_body(self, environ: "WSGIEnvironment") -> _Refused | None:
         declared = str(environ.get("CONTENT_LENGTH") or "")
         chunked = "HTTP_TRANSFER_ENCODING" in environ
         refused = self._length_refused(declared, chunked=chunked)
@@ -86,17 +102,17 @@ class Limits:
         if len(body) > self._max_body_bytes:
             return _TOO_LARGE
         if declared and len(body) < int(declared):
-            return "400 Bad Request", "The request is shorter than its Content-Length."
+            return _bad("request.cut_short", "The request is shorter than its Content-Length.")
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ["wsgi.input"] = BytesIO(body)
         return None
 
-    def _length_refused(self, declared: str, *, chunked: bool) -> tuple[str, str] | None:
+    def _length_refused(self, declared: str, *, chunked: bool) -> _Refused | None:
         if declared and chunked:
-            return "400 Bad Request", "Content-Length and Transfer-Encoding exclude each other."
+            return _bad("request.framing", "Content-Length and Transfer-Encoding exclude each other.")
         if declared and not (declared.isascii() and declared.isdigit()):
-            return "400 Bad Request", "The Content-Length is not a number."
+            return _bad("request.framing", "The Content-Length is not a number.")
         if len(declared) > _MAX_DIGITS or int(declared or 0) > self._max_body_bytes:
             return _TOO_LARGE
         return None
@@ -113,6 +129,10 @@ class Limits:
 
     def _trusted(self, address: str) -> bool:
         return any(address_in(address, network) for network in self._proxies)
+
+
+def _bad(reason: str, words: str) -> _Refused:
+    return _Refused(reason, "400 Bad Request", words)
 
 
 def address_in(address: str, network: str) -> bool:

@@ -43,6 +43,15 @@ def go_to(location: str) -> Response:
     return response
 
 
+def hand_over(location: str) -> Response:
+    """Send the browser on elsewhere after a form of ours.
+
+    By a page, not by a redirect: browsers hold a form's `form-action` against every redirect that follows, and where
+    an IdP leads on to is not for us to know.
+    """
+    return page(render_template("hand_over.html", location=location))
+
+
 def error_page(refusal: Refusal) -> Response:
     """Say in plain words that something cannot be done here."""
     status = refusal.status if refusal.status != 401 else 400  # noqa: PLR2004 - a page offers no challenge

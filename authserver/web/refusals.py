@@ -10,10 +10,12 @@ from werkzeug.exceptions import HTTPException
 from authserver.audit.chain import Trail
 from authserver.audit.events import RequestRefused
 from authserver.audit.strangers import Strangers
-from authserver.protocol.refusals import InvalidClient, InvalidToken, Refusal
-from authserver.storage.database import Work
+from authserver.protocol.refusals import Busy, InvalidClient, InvalidRequest, InvalidToken, Refusal
+from authserver.storage.database import Work, is_busy
 from authserver.telemetry import Metrics
 
+_RETRY_SECONDS = 5
+_STORAGE_BUSY = "storage.busy"
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -62,6 +64,19 @@ class Evidence:
             address=trace.address,
         )
         self._trail.record(work, event)
+
+    def turn_away(self, address: str, error: str, reason: str) -> None:
+        """Count what was refused before any endpoint: whoever asked is a stranger."""
+        self._metrics.oauth_refusals.labels(error, reason).inc()
+        self._strangers.count(address, reason, None)
+
+    def http_error(self, error: HTTPException) -> Response:
+        """Answer what Flask refuses; a path or method that is none, and a database that is busy, are counted."""
+        if request.routing_exception is not None:
+            self.turn_away(request.remote_addr or "", InvalidRequest.error, f"request.status_{error.code}")
+        elif is_busy(getattr(error, "original_exception", None)):
+            self._metrics.oauth_refusals.labels(Busy.error, _STORAGE_BUSY).inc()
+        return _http_error(error)
 
 
 def new_trace() -> Trace:
@@ -114,11 +129,13 @@ def _challenge(refusal: Refusal) -> str:
     return challenge
 
 
-def http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     """Answer what Flask itself refuses (no such path, wrong method, …) in the form of the path's interface."""
+    if is_busy(getattr(error, "original_exception", None)):
+        return _try_again(Busy(_STORAGE_BUSY))
     status = error.code or 500
     words = HTTPStatus(status).phrase
-    if request.path.startswith(("/api/", "/appetize/")):
+    if _is_problem():
         response = problem_answer(status, words, {})
     else:
         name = "invalid_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
@@ -126,3 +143,15 @@ def http_error(error: HTTPException) -> Response:
     if (valid := getattr(error, "valid_methods", None)) is not None:
         response.headers["Allow"] = ", ".join(sorted(valid))
     return response
+
+
+def _try_again(refusal: Refusal) -> Response:
+    """Answer what passes on its own (RFC 9110 §10.2.3)."""
+    form = problem if _is_problem() else oauth_error
+    response = form(refusal)
+    response.headers["Retry-After"] = str(_RETRY_SECONDS)
+    return response
+
+
+def _is_problem() -> bool:
+    return request.path.startswith(("/api/", "/appetize/"))

@@ -5,7 +5,6 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,19 +179,15 @@ def _build(url: str) -> Iterator[MakeHouse]:
     database.install(app, Database(url=url, pool_size=12))
     clock = HandClock()
     with app.app_context():
-        db.create_all()
         yield lambda **changes: House(app, clock, account_settings(**changes))
         db.session.remove()
         db.engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeHouse]:
+@pytest.fixture
+def make_house(new_database: str) -> Iterator[MakeHouse]:
     """Make a house on each database: for what is consumed."""
-    url = f"sqlite:///{tmp_path / 'accounts.sqlite3'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres")()
-    yield from _build(url)
+    yield from _build(new_database)
 
 
 @pytest.fixture
@@ -201,9 +196,9 @@ def house(make_house: MakeHouse) -> House:
 
 
 @pytest.fixture
-def make_small_house(tmp_path: Path) -> Iterator[MakeHouse]:
+def make_small_house(new_sqlite: str) -> Iterator[MakeHouse]:
     """Make a house on SQLite: for what does not depend on the database."""
-    yield from _build(f"sqlite:///{tmp_path / 'accounts.sqlite3'}")
+    yield from _build(new_sqlite)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 
 from authserver.accounts.authentication import ACR_MFA, ACR_PASSWORD, Authenticated
 from authserver.accounts.refusals import WrongCredentials
-from authserver.accounts.sessions import Place, Started
+from authserver.accounts.sessions import Place, Started, Upstream
 from authserver.storage import people
 from authserver.storage.database import db, unit_of_work
 from authserver.storage.tables import Session
@@ -13,8 +13,9 @@ def sign_in(
     house: House, user_id: str, old_cookie: str = "", acr: str = ACR_PASSWORD, issuer: str | None = None
 ) -> Started:
     done = Authenticated(acr, ("pwd",), house.clock.now())
+    upstream = None if issuer is None else Upstream(issuer)
     with unit_of_work() as work:
-        return house.sessions.sign_in(work, user_id, done, PLACE, old_cookie=old_cookie, issuer=issuer)
+        return house.sessions.sign_in(work, user_id, done, PLACE, old_cookie=old_cookie, upstream=upstream)
 
 
 def found(house: House, cookie: str) -> str | None:

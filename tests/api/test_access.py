@@ -36,6 +36,9 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.list_resources": ("GET", "/api/v1/resources", None),
     "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
     "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
+    "pages.make_support_code": ("POST", "/session/support-codes", {}),
+    "pages.list_support_codes": ("GET", "/session/support-codes", None),
+    "pages.revoke_support_code": ("DELETE", "/session/support-codes/{code}", None),
 }
 """Every call that shows or changes data with a bearer token."""
 MAY: dict[str, set[str]] = {
@@ -53,10 +56,13 @@ MAY: dict[str, set[str]] = {
     "api.list_resources": {"admin"},
     "appetize.create_handoff": {"agent"},
     "appetize.handoff_config": {"agent"},
+    "pages.make_support_code": {"customer", "vip"},
+    "pages.list_support_codes": {"customer", "vip"},
+    "pages.revoke_support_code": {"customer"},
 }
 """Who may make it for the agent's impersonation of the customer; `agent2` and `vip` have no part in it."""
 COLLECTIONS = frozenset(
-    endpoint for endpoint, (_, path, _) in CALLS.items() if path.startswith("/api/v1") and "{" not in path
+    endpoint for endpoint, (_, path, _) in CALLS.items() if path.startswith(("/api/v1", "/session")) and "{" not in path
 )
 """What asks only who the caller is, not what is theirs."""
 
@@ -72,7 +78,9 @@ class Walk:
     def begin(cls, world: World) -> Self:
         started = world.start().json["id"]
         handoff = world.api("POST", "/appetize/handoffs", "agent", json={"impersonation": started, "app": "demo-bank"})
-        return cls(world, {"{id}": started, "{handoff}": handoff.json["id"], "{customer}": world.id("customer")})
+        code = world.api("POST", "/session/support-codes", "customer").json["id"]
+        known = {"{id}": started, "{handoff}": handoff.json["id"], "{code}": code, "{customer}": world.id("customer")}
+        return cls(world, known)
 
     def call(self, endpoint: str, **credential: Any) -> Answer:
         method, path, body = CALLS[endpoint]
@@ -167,7 +175,8 @@ def test_call_is_refused_to_everybody_else_and_the_refusal_recorded(world: World
     walk = Walk.begin(world)
     for who in sorted({*STAFF_AND_CUSTOMERS, "agent2", "vip"} - MAY[endpoint]):
         refused = walk.call(endpoint, who=who)
-        own = endpoint in COLLECTIONS or not MAY[endpoint] or who not in {"agent2", "vip"}
+        strangers = {"vip"} if endpoint == "pages.revoke_support_code" else {"agent2", "vip"}
+        own = endpoint in COLLECTIONS or not MAY[endpoint] or who not in strangers
         assert refused.status_code == (403 if own else 404), (who, refused.text)
         assert refused.headers["Content-Type"] == "application/problem+json"
         event = world.events("request:refused")[-1]

@@ -53,7 +53,7 @@ def test_clients_are_listed_without_their_secrets(world: World) -> None:
     assert answer.status_code == 200
     found = {item["client_id"]: item for item in answer.json["items"]}
     assert list(found) == ["backend", "other-backend", "resource-server"]
-    assert (found["backend"]["ways"], found["other-backend"]["ways"]) == (["A", "B", "C", "D", "E"], [])
+    assert (found["backend"]["ways"], found["other-backend"]["ways"]) == (["A", "B", "C", "D", "E", "F"], [])
     assert not [name for item in found.values() for name in item if "secret" in name or "hash" in name]
     secrets = [client["client_secret"] for client in world.credentials["clients"].values()]
     assert not [secret for secret in secrets if secret in answer.text]

@@ -1,6 +1,6 @@
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -130,23 +130,15 @@ class House:
         return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'trail.sqlite3'}"
-    make: Callable[[], str] = request.getfixturevalue("postgres")
-    return make()
+@pytest.fixture
+def house(new_database: str, tmp_path: Path) -> Iterator[House]:
+    yield from build(new_database, tmp_path)
 
 
 @pytest.fixture
-def house(url: str, tmp_path: Path) -> Iterator[House]:
-    yield from build(url, tmp_path)
-
-
-@pytest.fixture
-def small_house(tmp_path: Path) -> Iterator[House]:
+def small_house(new_sqlite: str, tmp_path: Path) -> Iterator[House]:
     """A house on SQLite, for what does not depend on the database."""
-    yield from build(f"sqlite:///{tmp_path / 'trail.sqlite3'}", tmp_path)
+    yield from build(new_sqlite, tmp_path)
 
 
 def build(url: str, tmp_path: Path) -> Iterator[House]:
@@ -154,7 +146,6 @@ def build(url: str, tmp_path: Path) -> Iterator[House]:
     database.install(app, Database(url=url, pool_size=16))
     clock, key = StoppedClock(), TestKey()
     with app.app_context():
-        db.create_all()
         yield House(app, clock, Trail(clock, SystemEntropy()), key, tmp_path / "heads.jsonl", url)
         db.session.remove()
         db.engine.dispose()

@@ -1,20 +1,24 @@
 """Real Chromium, from the system's packages: what no client without scripts, referrers and form rules can show."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-_FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run")
+from tests.browser.chromium import found, launched
+from tests.conftest import Demo, running_demo
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    if found() is None:
         pytest.skip("no Chromium on this machine: install the package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+    with launched() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="session")
+def named_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo whose issuer has a name, for passkeys: a relying party is never an address (WebAuthn §5.1.2)."""
+    with running_demo(tmp_path_factory.mktemp("named"), "--host", "localhost") as demo:
+        yield demo

@@ -12,7 +12,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from sqlalchemy import text
 
-from authserver.protocol.names import CLIENT_ASSERTION_JWT, GRANT_CLIENT_CREDENTIALS
+from authserver.protocol.names import CLIENT_ASSERTION_JWT, GRANT_CLIENT_CREDENTIALS, GRANT_DEVICE_CODE
+from tests.devices import asked
 from tests.world import API, ISSUER, World, error
 
 Command = Callable[..., Result]
@@ -66,6 +67,15 @@ def test_client_of_which_nothing_was_said_may_do_nothing(world: World, command: 
     assert let_in(world, "idle", secret)
     assert error(world.post("/oauth/token", CREDENTIALS, client="idle")) == "unauthorized_client"
     assert error(world.way_a(client="idle")) == "unauthorized_client"
+
+
+def test_a_television_is_registered_for_the_device_grant(world: World, command: Command) -> None:
+    for number, grant in enumerate(("device_code", GRANT_DEVICE_CODE)):
+        options = ("--auth-method", "none", "--grants", f"{grant} refresh_token", "--scopes", "openid accounts:read")
+        result = command(world, "clients", "create", f"tv{number}", *options, "--default-resources", API)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert GRANT_DEVICE_CODE in shown(world, command, f"tv{number}")["grant_types"]
+        assert asked(world, f"tv{number}")["user_code"]
 
 
 def test_every_change_leaves_an_event_without_a_secret_in_it(world: World, command: Command) -> None:

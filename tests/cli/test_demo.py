@@ -1,6 +1,8 @@
 """`authserver demo`, as a process: its contract (design section 9), a second start, and commands beside it."""
 
+import html
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -72,11 +74,11 @@ class Running:
 
 
 @contextmanager
-def started(folder: Path, port: int = 0) -> Iterator[Running]:
+def started(folder: Path, port: int = 0, *more: str) -> Iterator[Running]:
     """Run a demo until the body ends; then it stops by Ctrl-C, without an error."""
     file = folder / "credentials.json"
     file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", str(port), "--data", str(folder)]
+    command = [sys.executable, "-m", "authserver.cli", "demo", "--port", str(port), "--data", str(folder), *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         try:
@@ -184,6 +186,48 @@ def test_demo_that_is_stopped_while_it_tells_its_story_ends_without_an_error(tmp
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, errors) == (0, "")
+
+
+# --- with an identity provider
+
+
+def field_of(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None, page
+    return html.unescape(found[1])
+
+
+def test_person_signs_in_at_the_demos_idp_with_a_role_by_rule_and_out_again(tmp_path: Path) -> None:
+    with started(tmp_path / "demo", 0, "--with-idp") as running, requests.Session() as browser:
+        issuer = running.issuer
+        assert f"open {issuer}/account, press “Sign in with the demo's IdP”" in running.told
+        shown = browser.get(f"{issuer}/account", timeout=TIMEOUT)
+        form = {name: field_of(shown.text, name) for name in ("csrf", "return_to")}
+        page = browser.post(f"{issuer}/login/at/demo", data=form, timeout=TIMEOUT)
+        idp = html.unescape(re.findall(r'href="(http[^"]+)"', page.text)[-1])
+        account = browser.post(idp, data={"sub": "lead@example.com"}, timeout=TIMEOUT)
+        assert (account.url, "Your account" in account.text) == (f"{issuer}/account", True)
+        linked = json.loads(running.run("audit", "export", "--name", "identity:linked").stdout.splitlines()[-1])
+        assert running.user("lead", "id") in json.dumps(linked)
+        sign_out = browser.get(f"{issuer}/logout", timeout=TIMEOUT)
+        left = browser.post(f"{issuer}/logout", data={"csrf": field_of(sign_out.text, "csrf")}, timeout=TIMEOUT)
+        there = html.unescape(re.findall(r'href="(http[^"]+)"', left.text)[-1])
+        assert there.startswith(idp.partition("/oauth2/")[0])
+        asked = browser.get(there, timeout=TIMEOUT)
+        back = field_of(asked.text, "redirect_uri")
+        assert "You are signed out" in browser.get(back, timeout=TIMEOUT).text
+        settings = load([running.folder / "settings.toml"], {})
+        assert settings.federation.issuers["demo"].population == "staff"
+    with pytest.raises(requests.ConnectionError):
+        requests.get(idp, timeout=TIMEOUT)
+
+
+def test_without_the_idps_package_the_demo_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    errors = refused("--port", "0", "--data", str(tmp_path / "demo"), "--with-idp")
+    assert "make demo ARGS=--with-idp" in errors
 
 
 # --- what it refuses

@@ -111,6 +111,14 @@ def test_what_was_not_given_is_said_to_be_supposed(world: World, command: Comman
     assert "supposed" not in given
 
 
+def test_a_support_code_can_be_supposed(world: World, command: Command) -> None:
+    without = explain(world, command, "agent", "customer-ask").stdout
+    assert "The customer must consent first." in without
+    supposed = explain(world, command, "agent", "customer-ask", "--support-code").stdout
+    assert "consent   a support code is supposed" in supposed
+    assert ALLOWED in supposed
+
+
 def test_actor_without_a_live_session_is_said_to_have_none(world: World, command: Command) -> None:
     assert "urn:authserver:acr:mfa from 127.0.0.1" in explain(world, command, "agent", "customer").stdout
     command(world, "users", "end-sessions", "agent@example.com")

@@ -11,7 +11,8 @@ import pytest
 import requests
 import requests_mock
 
-from authserver.federation.upstream import Begun, Finished, UpstreamError
+from authserver.federation.step_up import UpstreamError
+from authserver.federation.upstream import Begun, Finished
 from authserver.protocol.names import TYPE_ID_TOKEN
 from tests.federation.idp import AUTHORIZE, IDP, TOKEN, USERINFO, Idp, settings
 from tests.real_idp import NAME
@@ -72,7 +73,9 @@ def answers(mock: requests_mock.Mocker, idp: Idp, nonce: str, **changes: Any) ->
 
 
 def test_the_browser_is_sent_with_everything_that_binds_the_answer(world: World, idp: Idp) -> None:
-    begun, sent = begin(world, max_age=300, acr_values=["mfa"], prompt="login", login_hint="agent@example.com")
+    begun, sent = begin(
+        world, max_age=300, acr_values=["urn:authserver:acr:mfa"], prompt="login", login_hint="agent@example.com"
+    )
     assert begun.url.startswith(AUTHORIZE + "?")
     assert {name: sent[name] for name in ("response_type", "client_id", "redirect_uri", "scope")} == {
         "response_type": "code",
@@ -246,16 +249,17 @@ def test_only_issuers_with_a_client_id_are_offered(world: World) -> None:
 
 def test_signing_out_goes_on_to_the_issuer_where_it_says_how(world: World, idp: Idp) -> None:
     upstream = world.wired.federation.upstream
-    assert upstream.sign_out_url("corp", id_token="x", return_to="https://here") is None
+    assert upstream.sign_out_url("corp", id_token="x", return_to="https://here", state="s") is None
     idp.metadata = {"end_session_endpoint": f"{IDP}/logout?a=b"}
     world.clock.pass_(90_000)
-    url = upstream.sign_out_url("corp", id_token="x", return_to="https://here")
+    url = upstream.sign_out_url("corp", id_token="x", return_to="https://here", state="s")
     assert url is not None
     assert dict(parse_qsl(urlsplit(url).query)) == {
         "a": "b",
         "id_token_hint": "x",
         "client_id": "authserver",
         "post_logout_redirect_uri": "https://here",
+        "state": "s",
     }
 
 

@@ -68,6 +68,7 @@ BASE = Facts(
     consent="standing",
     approval="none",
     break_glass=False,
+    report_owed=False,
 )
 
 

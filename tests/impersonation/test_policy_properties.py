@@ -67,6 +67,7 @@ ALLOWED = Facts(
     consent="standing",
     approval="none",
     break_glass=False,
+    report_owed=False,
 )
 CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "actor": st.sampled_from([known("lead", "staff", "lead"), known("agent", "staff")]) | PEOPLE,
@@ -92,6 +93,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "consent": st.sampled_from(["none", "standing", "given"]),
     "approval": st.sampled_from(["none", "given"]),
     "break_glass": st.booleans(),
+    "report_owed": st.booleans(),
 }
 CHANGE = st.sampled_from(sorted(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), CHANGES[name]))
 ANYTHING = st.lists(CHANGE, max_size=6).map(lambda changes: replace(ALLOWED, **dict(changes)))

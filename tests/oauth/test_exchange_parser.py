@@ -15,6 +15,7 @@ from authserver.protocol.names import (
     TYPE_ID_TOKEN,
     TYPE_IMPERSONATION,
     TYPE_JWT,
+    TYPE_SUPPORT_CODE,
     TYPE_USER_ID,
     Mode,
     Way,
@@ -23,7 +24,12 @@ from authserver.protocol.refusals import InvalidRequest
 
 MAX_REASON = 40
 ALIASES = {"urn:example:user": TYPE_USER_ID, "urn:example:token": TYPE_ACCESS_TOKEN, TYPE_JWT: TYPE_ACCESS_TOKEN}
-TYPES = (TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT, TYPE_USER_ID, TYPE_IMPERSONATION)
+NAMING = {
+    Way.USER_ID: TYPE_USER_ID,
+    Way.IMPERSONATION: TYPE_IMPERSONATION,
+    Way.SUPPORT_CODE: TYPE_SUPPORT_CODE,
+}
+TYPES = (TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT, *NAMING.values())
 TOKENS = frozenset({TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT})
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
@@ -84,8 +90,8 @@ def test_what_is_parsed_means_one_thing(form: dict[str, str]) -> None:
     assert exchange.reason is None or len(exchange.reason) <= MAX_REASON
     assert exchange.expires_in is None or exchange.expires_in > 0
     match exchange.way:
-        case Way.USER_ID | Way.IMPERSONATION:
-            assert subject_type == {Way.USER_ID: TYPE_USER_ID, Way.IMPERSONATION: TYPE_IMPERSONATION}[exchange.way]
+        case Way.USER_ID | Way.IMPERSONATION | Way.SUPPORT_CODE:
+            assert subject_type == NAMING[exchange.way]
             assert exchange.unverified_actor_token is not None
             assert exchange.requested_subject is None
         case Way.OWN_TOKEN:
@@ -129,6 +135,10 @@ GOOD = {"subject_token": "s", "subject_token_type": TYPE_ACCESS_TOKEN}
         (
             {"subject_token_type": TYPE_IMPERSONATION, "actor_token": "a", "actor_token_type": TYPE_ACCESS_TOKEN},
             Way.IMPERSONATION,
+        ),
+        (
+            {"subject_token_type": TYPE_SUPPORT_CODE, "actor_token": "a", "actor_token_type": TYPE_ACCESS_TOKEN},
+            Way.SUPPORT_CODE,
         ),
         ({}, Way.ON_BEHALF_OF),
         ({"actor_token": "a", "actor_token_type": TYPE_ACCESS_TOKEN}, Way.ON_BEHALF_OF),

@@ -10,10 +10,12 @@ from authserver.oauth.server import GRANTS
 from authserver.protocol.names import (
     GRANT_AUTHORIZATION_CODE,
     GRANT_CLIENT_CREDENTIALS,
+    GRANT_DEVICE_CODE,
     GRANT_REFRESH_TOKEN,
     GRANT_TOKEN_EXCHANGE,
 )
 from tests.conftest import MakeWorld
+from tests.devices import asked, decide, poll
 from tests.signing_in import BrowserOf, redeem
 from tests.world import ISSUER, World, claims, error, header
 
@@ -68,6 +70,7 @@ def test_every_advertised_endpoint_answers(world: World) -> None:
     form = {"grant_type": GRANT_CLIENT_CREDENTIALS, "token": "unknown"}
     endpoints = {name for name in document if name.endswith("_endpoint")}
     of_clients = {"token_endpoint", "introspection_endpoint", "revocation_endpoint"}
+    of_clients.add("device_authorization_endpoint")
     assert endpoints - of_clients == {"authorization_endpoint", "userinfo_endpoint", "end_session_endpoint"}
     for name in of_clients:
         assert world.post(path_of(document[name]), form).status_code == 200
@@ -79,9 +82,12 @@ def test_every_advertised_grant_works(world: World) -> None:
     browser.sign_in("customer")
     signed_in = redeem(world, browser.code()).json
     again = {"grant_type": GRANT_REFRESH_TOKEN, "refresh_token": signed_in["refresh_token"]}
+    given = asked(world)
+    decide(browser, given)
     works = {
         GRANT_CLIENT_CREDENTIALS: world.client_token(),
         GRANT_TOKEN_EXCHANGE: world.way_a().json["access_token"],
+        GRANT_DEVICE_CODE: poll(world, given).json["access_token"],
         GRANT_AUTHORIZATION_CODE: signed_in["access_token"],
         GRANT_REFRESH_TOKEN: world.post("/oauth/token", again).json["access_token"],
     }

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pyotp
 import pytest
 
+from tests.conftest import MakeWorld
 from tests.signing_in import BrowserOf, answer_of, hidden, new_app, new_client, stranger_reasons
 from tests.world import Answer, World
 
@@ -89,6 +90,27 @@ def test_sessions_are_listed_and_ended_by_their_owner(world: World, browser: Bro
     assert browser.get("/account").status_code == 200
     assert world.introspect(token, "backend") == {"active": False}
     assert world.events("session:ended")[-1]["session_id"] == theirs
+
+
+def test_a_session_is_told_by_its_browser_and_its_time(world: World) -> None:
+    hostile = "<script>alert(1)</script> Mozilla/5.0 (iPhone) Version/18.6 Safari/604.1"
+    browser = BrowserOf(world)
+    browser.http.environ_base["HTTP_USER_AGENT"] = hostile
+    browser.sign_in()
+    shown = browser.get("/account").text
+    assert "<strong>Safari on iPhone</strong>" in shown
+    assert 'datetime="2027-01-15T08:00:00Z" title="2027-01-15 08:00:00 UTC">15 January 2027, 08:00 UTC</time>' in shown
+    assert "alert(1)" not in shown
+
+
+def test_where_passkeys_cannot_be_had_the_page_says_why(make_sqlite_world: MakeWorld) -> None:
+    """A relying party is never an address (WebAuthn §5.1.2)."""
+    for issuer, offered in (("http://127.0.0.1:9000", False), ("https://login.example.com", True)):
+        browser = BrowserOf(make_sqlite_world(server={"issuer": issuer}))
+        browser.sign_in()
+        shown = browser.get("/account").text
+        assert ("Add a passkey" in shown) == offered
+        assert ("Passkeys are not offered here" in shown) != offered
 
 
 def test_one_signs_out_everywhere_else(world: World, browser: BrowserOf) -> None:

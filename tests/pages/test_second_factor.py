@@ -2,6 +2,9 @@
 
 import pytest
 
+from authserver.storage import accounts
+from authserver.storage.accounts import StoredPasskey
+from tests.conftest import MakeWorld
 from tests.signing_in import BrowserOf, new_app, new_recovery_codes, stranger_reasons
 from tests.world import World
 
@@ -14,6 +17,14 @@ def code_of(world: World, how: str) -> str:
     app, clock = new_app(world), world.clock
     digits = app.at(clock.now())
     return f" {digits[:3]} {digits[3:]} " if how == "spaced" else digits
+
+
+def new_passkey(world: World) -> None:
+    """Give the agent a passkey, which this test does not use."""
+    passkey = StoredPasskey("credential", world.id("agent"), "key", 0, "A phone", world.clock.now(), None)
+    with world.work() as work:
+        work.lock()
+        assert accounts.add_passkey(work.session, passkey)
 
 
 @pytest.mark.parametrize(("how", "amr"), [("totp", "otp"), ("spaced", "otp"), ("recovery", "rc")])
@@ -47,3 +58,31 @@ def test_guessing_codes_is_slowed_down(world: World) -> None:
     assert 429 in statuses
     assert set(statuses) <= {400, 429}
     assert "throttle.account" in stranger_reasons(world)
+
+
+@pytest.mark.parametrize(
+    ("has", "shown"), [("app", {"code"}), ("app and codes", {"code", "recovery"}), ("passkey", {"passkey"})]
+)
+def test_only_what_the_person_has_is_asked_for(make_sqlite_world: MakeWorld, has: str, shown: set[str]) -> None:
+    world = make_sqlite_world(server={"issuer": "https://login.example.com"})
+    if has == "passkey":
+        new_passkey(world)
+    else:
+        new_app(world)
+    if has == "app and codes":
+        new_recovery_codes(world)
+    browser = BrowserOf(world)
+    page = browser.follow(browser.sign_in()).text
+    marks = {"code": 'id="code"', "recovery": 'id="recovery"', "passkey": "data-passkey="}
+    assert {name for name, mark in marks.items() if mark in page} == shown
+
+
+def test_a_wrong_recovery_code_leaves_its_field_open(world: World) -> None:
+    new_app(world)
+    new_recovery_codes(world)
+    browser = BrowserOf(world)
+    asked = browser.follow(browser.sign_in())
+    assert "<details" in asked.text
+    assert " open>" not in asked.text
+    wrong = browser.submit(asked, "/login/factor", code="WRONG", kind="recovery")
+    assert (wrong.status_code, " open>" in wrong.text) == (400, True)

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.real_idp import NAME
-from tests.signing_in import BrowserOf, answer_of, redeem, stranger_reasons
+from tests.signing_in import BrowserOf, answer_of, handed_over, redeem, stranger_reasons
 from tests.world import ISSUER, Answer, World, claims
 
 
@@ -21,7 +21,7 @@ def begin(browser: BrowserOf) -> Answer:
 
 def there(sent: Answer) -> str:
     """Sign in at the IdP; return the path of our callback with what it sends back."""
-    answer = requests.post(sent.headers["Location"], data={"sub": "42"}, allow_redirects=False, timeout=10)
+    answer = requests.post(handed_over(sent), data={"sub": "42"}, allow_redirects=False, timeout=10)
     parts = urlsplit(answer.headers["Location"])
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{ISSUER}/login/at/{NAME}/callback"
     return f"{parts.path}?{parts.query}"

@@ -29,11 +29,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
+def app(new_sqlite: str) -> Iterator[Flask]:
     app = Flask("authserver")
-    database.install(app, Database(url=f"sqlite:///{tmp_path / 'test.sqlite3'}", pool_size=4))
+    database.install(app, Database(url=new_sqlite, pool_size=4))
     with app.app_context():
-        db.create_all()
         yield app
         db.session.remove()
         db.engine.dispose()

@@ -4,11 +4,10 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import replace
 from typing import Any
 
 from authserver.oauth.grants.base import Grant
-from authserver.oauth.grants.person import Authorized, hand_out, sign_tokens
+from authserver.oauth.grants.person import Authorized, redeem, refuse_replay
 from authserver.protocol.names import GRANT_AUTHORIZATION_CODE
 from authserver.protocol.refusals import InvalidGrant, InvalidRequest
 from authserver.storage import authorizations
@@ -41,21 +40,16 @@ class AuthorizationCodeGrant(Grant):
             target=targets.restore(self.work.session, row.resources, row.scopes, self.parts.settings.issuer),
             nonce=row.nonce,
         )
-        narrowed = targets.narrow(authorized.target, self.named_resources, None)
-        minted = sign_tokens(self, replace(authorized, target=narrowed))
-        self.work.lock()
-        if not authorizations.use_code(self.work.session, code_hash, now=self.parts.clock.now()):
-            authorizations.end_family(self.work.session, authorized.family_id, now=self.parts.clock.now())
-            raise InvalidGrant("code.used_meanwhile")
-        return hand_out(self, authorized, minted)
+
+        def use() -> bool:
+            return authorizations.use_code(self.work.session, code_hash, now=self.parts.clock.now())
+
+        return redeem(self, authorized, use, reason="code.used_meanwhile")
 
     def _check(self, row: AuthorizationCode) -> None:
         now = self.parts.clock.now()
         if row.used_at is not None:
-            family_id = row.family_id
-            self.work.lock()
-            authorizations.end_family(self.work.session, family_id, now=now)
-            raise InvalidGrant("code.replayed")
+            refuse_replay(self, row.family_id, "code.replayed")
         if now >= row.expires_at:
             raise InvalidGrant("code.expired")
         if self.form.require("redirect_uri") != row.redirect_uri:

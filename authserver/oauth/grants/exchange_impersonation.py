@@ -1,13 +1,14 @@
-"""Ways A, B and C of token exchange: somebody acts as another person, by an impersonation."""
+"""Ways A, B, C and F of token exchange: somebody acts as another person, by an impersonation."""
 
 from typing import TYPE_CHECKING, Any
 
-from authserver.impersonation.asks import ActingPerson, Ask, Plan, ask_again
+from authserver.impersonation.asks import ActingPerson, Ask, Plan, ask_again, consent_way
 from authserver.impersonation.policy import NeedsApproval
 from authserver.oauth.exchange_request import ExchangeRequest
+from authserver.oauth.grants import exchange_support_code
 from authserver.oauth.grants.exchange_answer import answer, check_may_act
 from authserver.protocol.actors import Actor
-from authserver.protocol.names import PENDING_STATES, TYPE_ID_TOKEN, TYPE_USER_ID, Mode, State, is_user_id
+from authserver.protocol.names import PENDING_STATES, TYPE_ID_TOKEN, Mode, State, Way, is_user_id
 from authserver.protocol.refusals import (
     AccessDenied,
     ApprovalRequired,
@@ -31,7 +32,7 @@ _TRIES = 4
 
 
 def start(grant: "Grant", exchange: ExchangeRequest) -> dict[str, Any]:
-    """Ways A and B: start an impersonation, or find the one that the same request started before."""
+    """Ways A, B and F: start an impersonation, or find the one that the same request started before."""
     work, lifecycle = grant.work, grant.parts.lifecycle
     ask = _ask(grant, exchange)
     for _ in range(_TRIES):
@@ -50,9 +51,13 @@ def start(grant: "Grant", exchange: ExchangeRequest) -> dict[str, Any]:
 
 
 def _ask(grant: "Grant", exchange: ExchangeRequest) -> Ask:
-    """Verify who acts, and resolve what is asked; nothing about the target is read."""
-    work, client = grant.work, grant.registered_client
-    if exchange.subject_token_type == TYPE_USER_ID:
+    """Verify who acts, and resolve what is asked; nothing about the target is read but the code that names them."""
+    work, client, code = grant.work, grant.registered_client, None
+    if exchange.way is Way.SUPPORT_CODE:
+        actor = _actor(grant, exchange)
+        code = exchange_support_code.presented(grant, exchange, actor)
+        subject_id = code.user_id
+    elif exchange.way is Way.USER_ID:
         subject_id = exchange.unverified_subject_token
         actor = _actor(grant, exchange)
     else:
@@ -63,9 +68,7 @@ def _ask(grant: "Grant", exchange: ExchangeRequest) -> Ask:
         check_may_act(may_act, Actor(client.client_id, grant.parts.settings.issuer))
     grant.trace.target = subject_id if is_user_id(subject_id) else None
     target = targets.resolve(work.session, client, grant.named_resources, grant.form.get("scope"))
-    if exchange.requested_token_type != TYPE_ID_TOKEN:
-        grant.parts.minting.subject_identifier(work.session, target.resources)
-    return Ask(
+    ask = Ask(
         way=exchange.way,
         actor=actor,
         client=client,
@@ -79,7 +82,13 @@ def _ask(grant: "Grant", exchange: ExchangeRequest) -> Ask:
         lifetime=grant.parts.settings.impersonation.expires_in,
         break_glass=exchange.break_glass,
         client_address=grant.trace.address,
+        consent_way=consent_way(grant.parts.settings.consent, exchange.consent_way),
     )
+    if code is not None:
+        ask = exchange_support_code.limited(grant, ask, code)
+    if exchange.requested_token_type != TYPE_ID_TOKEN:
+        grant.parts.minting.subject_identifier(work.session, ask.resources)
+    return ask
 
 
 def renew(grant: "Grant", exchange: ExchangeRequest) -> dict[str, Any]:
@@ -133,7 +142,8 @@ def _check_same(grant: "Grant", exchange: ExchangeRequest, record: Record) -> No
     scope = set((grant.form.get("scope") or "").split())
     if (
         any(value is not None and value != was for value, was in zip(given, granted, strict=True))
-        or exchange.break_glass
+        or (exchange.break_glass and record.override is None)
+        or exchange.consent_way not in {None, record.consent_way}
         or (named and named != set(record.resources))
         or (scope and scope not in (set(record.scopes), set(record.asked_scopes)))
     ):
@@ -170,4 +180,7 @@ def _still_needed(grant: "Grant", plan: Plan, handle: dict[str, str]) -> Refusal
     }
     if isinstance(plan.verdict.decision, NeedsApproval):
         return ApprovalRequired("policy.needs_approval", extra=extra)
+    number = grant.parts.consents.number(plan.record)
+    if number is not None:
+        extra["consent_number"] = number
     return ConsentRequired("policy.needs_consent", extra=extra)

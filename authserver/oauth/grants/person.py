@@ -2,10 +2,10 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from authserver.oauth.asked import available
 from authserver.protocol.access import OPENID
 from authserver.protocol.names import GRANT_REFRESH_TOKEN, Kind
 from authserver.protocol.refusals import InvalidGrant, InvalidScope
@@ -14,7 +14,7 @@ from authserver.storage import authorizations, people
 from authserver.storage.tables import RefreshToken, Session, User
 from authserver.tokens.issuer import Draft, Minted
 from authserver.tokens.secret_hashes import SecretKind
-from authserver.tokens.targets import Target
+from authserver.tokens.targets import Target, available, narrow
 
 if TYPE_CHECKING:
     from authserver.oauth.grants.base import Grant
@@ -32,6 +32,23 @@ class Authorized:
     session_id: str
     target: Target
     nonce: str | None = None
+
+
+def redeem(grant: "Grant", authorized: Authorized, use: Callable[[], bool], *, reason: str) -> dict[str, Any]:
+    """Sign, `use` up the code that stands for it, and hand out; who is not the first ends the family, for `reason`."""
+    narrowed = narrow(authorized.target, grant.named_resources, None)
+    minted = sign_tokens(grant, replace(authorized, target=narrowed))
+    grant.work.lock()
+    if not use():
+        refuse_replay(grant, authorized.family_id, reason)
+    return hand_out(grant, authorized, minted)
+
+
+def refuse_replay(grant: "Grant", family_id: str, reason: str) -> NoReturn:
+    """Revoke all that came of a code that is used again (RFC 6749 §4.1.2, RFC 9700 §4.5), and refuse."""
+    grant.work.lock()
+    authorizations.end_family(grant.work.session, family_id, now=grant.parts.clock.now())
+    raise InvalidGrant(reason)
 
 
 def sign_tokens(grant: "Grant", authorized: Authorized) -> list[Minted]:

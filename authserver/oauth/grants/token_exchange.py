@@ -1,7 +1,7 @@
 """Token exchange (RFC 8693): parse, verify the evidence, decide, sign, write, respond.
 
-Ways A, B and C act as another person, by an impersonation (`exchange_impersonation`). Way D acts on behalf of the user
-whose token it is (`exchange_on_behalf`). Way E signs in the user of a trusted issuer's token (`exchange_sign_in`).
+Ways A, B, C and F act as another person, by an impersonation (`exchange_impersonation`). Way D acts on behalf of the
+user whose token it is (`exchange_on_behalf`). Way E signs in the user of a trusted issuer's token (`exchange_sign_in`).
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class TokenExchangeGrant(Grant):
         if exchange.requested_token_type == TYPE_ID_TOKEN and not client.receives_id_tokens:
             raise UnauthorizedClient("requested_token_type.not_the_clients")
         match exchange.way:
-            case Way.USER_ID | Way.OWN_TOKEN:
+            case Way.USER_ID | Way.OWN_TOKEN | Way.SUPPORT_CODE:
                 return exchange_impersonation.start(self, exchange)
             case Way.IMPERSONATION:
                 return exchange_impersonation.renew(self, exchange)

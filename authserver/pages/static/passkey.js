@@ -1,6 +1,12 @@
 // Passkeys: asks the server for options, the browser for a credential, and the server again. Nothing is kept.
 const form = document.querySelector("[data-passkey]");
 
+const WORDS = {
+  NotAllowedError: "No passkey was used: it was cancelled, or this device has none for here.",
+  InvalidStateError: "This device has a passkey for your account already.",
+  NotSupportedError: "This device cannot make a passkey.",
+};
+
 async function call(url, body) {
   const response = await fetch(url, {
     method: "POST",
@@ -8,8 +14,12 @@ async function call(url, body) {
     body: body === undefined ? "" : JSON.stringify(body),
     credentials: "same-origin",
   });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail ?? "It did not work.");
+  const answer = await response.json().catch(() => ({}));
+  if (answer.error === "insufficient_user_authentication" && form.dataset.again) {
+    window.location.assign(form.dataset.again);
+    return new Promise(() => {});
+  }
+  if (!response.ok) throw new Error(answer.detail ?? "That did not work. Try again.");
   return answer;
 }
 
@@ -25,8 +35,8 @@ async function run() {
   return call(form.dataset.answer, credential.toJSON());
 }
 
-if (form && window.PublicKeyCredential) {
-  form.hidden = false;
+if (form && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  form.classList.add("ready");
   form.querySelector("button").addEventListener("click", async (event) => {
     const button = event.currentTarget;
     const status = form.querySelector("[role=status]");
@@ -36,8 +46,11 @@ if (form && window.PublicKeyCredential) {
       const { location } = await run();
       window.location.assign(location);
     } catch (error) {
-      status.textContent = error.name === "NotAllowedError" ? "That was cancelled. Try again." : error.message;
+      status.textContent = WORDS[error.name] ?? error.message;
       button.disabled = false;
+      button.focus();
     }
   });
+} else if (form) {
+  form.hidden = true;
 }

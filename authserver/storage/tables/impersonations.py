@@ -55,8 +55,8 @@ class Impersonation(Base):
     notice: Mapped[str | None] = mapped_column(String(16))
     """Where the notice that gates it stands: `awaited`, `accepted`, or None where nothing waits for it."""
     notice_withheld_until: Mapped[int | None]
-    device_ended_at: Mapped[int | None] = mapped_column(index=True)
-    """Since when no device is open: the grace time runs from here."""
+    grace_until: Mapped[int | None] = mapped_column(index=True)
+    """When it ends unless a device is opened again; None while one is open, or before the first."""
     extension_lifetime: Mapped[int | None]
     extension_digest: Mapped[str | None] = mapped_column(String(64))
     extension_until: Mapped[int | None]

@@ -100,12 +100,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('consent_id', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('notice', sa.String(length=16), nullable=True))
         batch_op.add_column(sa.Column('notice_withheld_until', sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column('device_ended_at', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('grace_until', sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column('extension_lifetime', sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column('extension_digest', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('extension_until', sa.BigInteger(), nullable=True))
         batch_op.create_index(batch_op.f('ix_impersonations_consent_id'), ['consent_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_impersonations_device_ended_at'), ['device_ended_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_impersonations_grace_until'), ['grace_until'], unique=False)
 
     with op.batch_alter_table('users', schema=None) as batch_op:
         batch_op.add_column(sa.Column('email_verified', sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -118,12 +118,12 @@ def downgrade() -> None:
         batch_op.drop_column('email_verified')
 
     with op.batch_alter_table('impersonations', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_impersonations_device_ended_at'))
+        batch_op.drop_index(batch_op.f('ix_impersonations_grace_until'))
         batch_op.drop_index(batch_op.f('ix_impersonations_consent_id'))
         batch_op.drop_column('extension_until')
         batch_op.drop_column('extension_digest')
         batch_op.drop_column('extension_lifetime')
-        batch_op.drop_column('device_ended_at')
+        batch_op.drop_column('grace_until')
         batch_op.drop_column('notice_withheld_until')
         batch_op.drop_column('notice')
         batch_op.drop_column('consent_id')

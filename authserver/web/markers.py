@@ -8,6 +8,9 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
 _MARKER_SECONDS = 900
 
+UNMET, STALE = "unmet", "stale"
+"""An upstream issuer did not sign the person in as strongly, or as freshly, as the request wants."""
+
 
 class Markers:
     """Signed proofs, in the URL, of what this server asked a person to do for one request, and when."""

@@ -1,0 +1,60 @@
+"""A running server takes up a changed policy; a broken one it refuses, and keeps the set it has."""
+
+from pathlib import Path
+
+from authserver.audit.chain import Trail
+from authserver.audit.events import PolicyLoaded, PolicyRefused
+from authserver.impersonation.judge import Judge
+from authserver.impersonation.policy import PolicyError, PolicySet
+from authserver.settings import Policy
+from authserver.storage.database import Work
+from authserver.telemetry import logger
+
+_Seen = tuple[tuple[str, int, int], ...]
+
+
+class PolicyWatch:
+    """Looks at the policy folder from time to time; each process looks for itself."""
+
+    def __init__(self, settings: Policy, judge: Judge, trail: Trail) -> None:
+        """Watch the folder that `judge` judges by."""
+        self._folder = settings.folder
+        self._every = settings.reload_seconds
+        self._judge = judge
+        self._trail = trail
+        self._seen = _seen(self._folder)
+        self._next_at = 0
+        self._log = logger(__name__)
+
+    def due(self, now: int) -> bool:
+        """Tell whether it is time to look, and whether anything changed since the last look."""
+        if not self._every or now < self._next_at:
+            return False
+        self._next_at = now + self._every
+        seen = _seen(self._folder)
+        changed, self._seen = seen != self._seen, seen
+        return changed
+
+    def reload(self, work: Work) -> None:
+        """Read the folder anew, take up what is sound, and record either way."""
+        kept = self._judge.policy.digest
+        try:
+            policy = PolicySet.load(self._folder)
+        except PolicyError as error:
+            self._log.error("the changed policy is broken; the one before stays in force", reason=str(error))
+            self._trail.record(work, PolicyRefused(kept=kept, reason=f"{error.file.name}:{error.line}: {error.reason}"))
+            return
+        if policy.digest == kept:
+            return
+        self._trail.record(work, PolicyLoaded(policy_set=policy.digest, before=kept))
+        self._judge.policy = policy
+        self._log.info("took up the changed policy", policy_set=policy.digest)
+
+
+def _seen(folder: Path) -> _Seen:
+    """Return what tells one state of the folder from another: names, times and sizes."""
+    try:
+        found = [(file.name, file.stat()) for file in folder.iterdir() if file.suffix in {".cedar", ".cedarschema"}]
+    except OSError:
+        return ()
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))

@@ -1,0 +1,263 @@
+"""Every page in each of its states, as a person comes to it: for the accessibility tests and the pictures.
+
+A page more is a function more and a line in VISITS.
+"""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlencode
+
+import pyotp
+from playwright.sync_api import Page
+
+from tests.browser.chromium import Authenticator
+from tests.conftest import Demo
+
+_SPECIMEN = Path(__file__).with_name("specimen.html")
+_with_app: set[str] = set()
+
+
+class _Application(BaseHTTPRequestHandler):
+    """Takes the code that a browser brings."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(b"back")
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+@cache
+def callback() -> str:
+    """Return the redirect URI of an application that really answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/callback"
+
+
+def sign_in(page: Page, demo: Demo, who: str, path: str = "/account") -> None:
+    """Sign in with the password; a second factor may be asked then."""
+    person = demo.credentials["users"][who]
+    page.goto(demo.issuer + path)
+    page.get_by_label("Email or user name").fill(person["username"])
+    page.get_by_label("Password").fill(person["password"])
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_load_state()
+
+
+def authorize_path(**changes: str) -> str:
+    """Return an authorization request of `backend`."""
+    query = {
+        "response_type": "code",
+        "client_id": "backend",
+        "scope": "openid",
+        "state": "s",
+        "redirect_uri": callback(),
+        "code_challenge": "a" * 43,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return f"/oauth/authorize?{urlencode(query)}"
+
+
+def login(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/login")
+
+
+def login_error(page: Page, demo: Demo) -> None:
+    login(page, demo)
+    page.get_by_label("Email or user name").fill("mistyped@example.com")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").wait_for()
+
+
+def login_again(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    login(page, demo)
+
+
+def enrolment(page: Page, demo: Demo, who: str = "agent2") -> str:
+    """Come to the enrolment of an authenticator app; return its secret."""
+    sign_in(page, demo, who)
+    page.get_by_role("button", name="Set up authenticator app").click()
+    page.get_by_role("heading", name="Set up an authenticator app").wait_for()
+    return (page.locator("details code").text_content() or "").replace(" ", "")
+
+
+def enrolment_error(page: Page, demo: Demo) -> None:
+    enrolment(page, demo)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("alert").wait_for()
+
+
+def recovery_codes(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.get_by_role("button", name="Make new ones").click()
+    page.get_by_role("heading", name="Your recovery codes").wait_for()
+
+
+def factor(page: Page, demo: Demo) -> None:
+    """Come to the second step of a person who has an authenticator app and recovery codes."""
+    if demo.issuer not in _with_app:
+        secret = enrolment(page, demo, "auditor")
+        page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).at(int(time.time())))
+        page.get_by_role("button", name="Confirm").click()
+        page.wait_for_url("**/account")
+        page.get_by_role("button", name="Make new ones").click()
+        page.get_by_role("heading", name="Your recovery codes").wait_for()
+        _with_app.add(demo.issuer)
+        page.context.clear_cookies()
+    sign_in(page, demo, "auditor")
+    page.get_by_role("heading", name="Second step").wait_for()
+
+
+def factor_error(page: Page, demo: Demo) -> None:
+    factor(page, demo)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").wait_for()
+
+
+def factor_recovery(page: Page, demo: Demo) -> None:
+    factor(page, demo)
+    page.get_by_text("Use a recovery code instead").click()
+    page.get_by_label("Recovery code").fill("NOT-A-CODE")
+    page.get_by_role("button", name="Use this code").click()
+    page.get_by_role("alert").wait_for()
+
+
+def consent(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer", authorize_path(prompt="consent", scope="openid profile email accounts:read"))
+    page.get_by_role("button", name="Allow").wait_for()
+
+
+def account(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer-ask")
+    page.get_by_role("heading", name="Your account").wait_for()
+
+
+def account_in_use(page: Page, demo: Demo) -> None:
+    """Come to an account with a passkey, an application and more than one session."""
+    Authenticator.of(page)
+    sign_in(page, demo, "lead", authorize_path(prompt="consent"))
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{callback()}**")
+    page.goto(f"{demo.issuer}/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_role("button", name="Remove passkey").first.wait_for()
+
+
+def passkey_error(page: Page, demo: Demo) -> None:
+    Authenticator.of(page)
+    login(page, demo)
+    page.get_by_role("button", name="Use a passkey").click()
+    page.get_by_text("No passkey was used").wait_for()
+
+
+def sign_out(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("heading", name="Sign out?").wait_for()
+
+
+def sign_out_asked(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "agent2")
+    page.goto(f"{demo.issuer}/oauth/logout")
+    page.get_by_role("heading", name="Sign out?").wait_for()
+
+
+def signed_out(page: Page, demo: Demo) -> None:
+    sign_out(page, demo)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="You are signed out").wait_for()
+
+
+def error(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/oauth/authorize?client_id=nobody")
+
+
+def interaction(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.issuer}/interactions/imp_1")
+
+
+def device(page: Page, demo: Demo) -> str:
+    """Come to the page where a device's code is typed; return the code of a device that waits."""
+    known = demo.credentials["clients"]["backend"]
+    body = urlencode({**known, "scope": "openid accounts:read"}).encode()
+    with urllib.request.urlopen(f"{demo.issuer}/oauth/device_authorization", body, timeout=10) as answer:
+        code: str = json.load(answer)["user_code"]
+    sign_in(page, demo, "customer-ask", "/device")
+    page.get_by_role("heading", name="Connect a device").wait_for()
+    return code
+
+
+def device_error(page: Page, demo: Demo) -> None:
+    device(page, demo)
+    page.get_by_label("Code on your device").fill("BBBB-BBBB")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").wait_for()
+
+
+def device_confirm(page: Page, demo: Demo) -> None:
+    code = device(page, demo)
+    page.get_by_label("Code on your device").fill(code)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("heading", name="Is this code what your device shows?").wait_for()
+
+
+def device_done(page: Page, demo: Demo) -> None:
+    device_confirm(page, demo)
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("heading", name="Your device is connected").wait_for()
+
+
+def support_code(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer")
+    page.get_by_role("button", name="Make a code").click()
+    page.get_by_role("heading", name="Your support code").wait_for()
+
+
+def specimen(page: Page, demo: Demo) -> None:
+    """Show every part of the design system, also those that no page has yet."""
+    address = f"{demo.issuer}/specimen"
+    page.route(address, lambda route: route.fulfill(body=_SPECIMEN.read_text(), content_type="text/html"))
+    page.goto(address)
+
+
+VISITS: dict[str, Callable[[Page, Demo], object]] = {
+    "login": login,
+    "login-error": login_error,
+    "login-again": login_again,
+    "login-passkey-error": passkey_error,
+    "factor": factor,
+    "factor-error": factor_error,
+    "factor-recovery-error": factor_recovery,
+    "consent": consent,
+    "account": account,
+    "account-in-use": account_in_use,
+    "totp": enrolment,
+    "totp-error": enrolment_error,
+    "recovery-codes": recovery_codes,
+    "sign-out": sign_out,
+    "sign-out-asked": sign_out_asked,
+    "signed-out": signed_out,
+    "device": device,
+    "device-error": device_error,
+    "device-confirm": device_confirm,
+    "device-done": device_done,
+    "support-code": support_code,
+    "error": error,
+    "interaction": interaction,
+    "specimen": specimen,
+}
