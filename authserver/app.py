@@ -36,6 +36,7 @@ from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
@@ -52,6 +53,7 @@ from authserver.jobs.loop import JobParts, Loop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
+from authserver.oauth.form import Form
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -60,6 +62,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
@@ -73,7 +76,7 @@ from authserver.web.browser import Browser
 from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.markers import Markers
-from authserver.web.refusals import Evidence
+from authserver.web.refusals import Evidence, Trace
 
 DEMO_MARK = "demo"
 
@@ -262,6 +265,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    client_authentication = ClientAuthentication(settings.issuer, wired.hasher, clock)
+
+    def authenticate_client(work: Work, members: Mapping[str, str], trace: Trace) -> RegisteredClient:
+        return client_authentication.authenticate(work, request, Form(members), trace)
+
     devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
     support_codes = SupportCodes(
         settings.support_codes, wired.judge, wired.governance.consents, wired.hasher, wired.trail, clock, wired.entropy
@@ -284,7 +292,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         issuer=wired.issuer,
         verifier=wired.verifier,
-        client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
+        client_authentication=client_authentication,
         evidence=EvidenceRules(
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
@@ -328,6 +336,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         clock=clock,
         trail=wired.trail,
         bearer=bearer,
+        authenticate_client=authenticate_client,
+        actions=Actions(wired.trail, clock),
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,

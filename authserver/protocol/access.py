@@ -60,6 +60,8 @@ class Relation(StrEnum):
     SUBJECT = "subject"
     ITSELF = "itself"
     """The impersonation that the token belongs to."""
+    OWNER = "owner"
+    """Who owns a resource that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,11 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.ACTOR),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.SUBJECT),
     Rule("api.end_impersonation", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, _STAFF_SEEING_ALL),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.ACTOR),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
+    Rule("api.report_actions", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.report_actions", _C, None, None, Relation.OWNER),
     Rule("api.extend_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.file_report", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.list_consents", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER})),
