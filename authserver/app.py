@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask_migrate import Migrate
@@ -40,8 +41,15 @@ from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.notify.channels import channels
+from authserver.impersonation.notify.delivery import Delivery
+from authserver.impersonation.notify.gate import Gate
+from authserver.impersonation.notify.letters import Letters
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.jobs.loop import JobParts, Loop
+from authserver.jobs.outbox import OutboxLoop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
@@ -98,6 +106,8 @@ class Wired:
     sessions: Sessions
     sign_in: SignIn
     jobs: Loop
+    notices: Notices
+    outbox: OutboxLoop
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -137,8 +147,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
         if not settings.demo:
             refuse_demo_data(wired)
         prepare(wired)
-    wired.jobs.start()
-    atexit.register(wired.jobs.stop)
+    for loop in (wired.jobs, wired.outbox):
+        loop.start()
+        atexit.register(loop.stop)
     return app
 
 
@@ -150,7 +161,9 @@ def _wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher = SecretHasher(pepper)
     judge = Judge(_policy(settings), settings.impersonation, hasher)
-    lifecycle = Lifecycle(judge, settings.impersonation, hasher, trail, clock, entropy)
+    sealer = Sealer(pepper, entropy)
+    notices = Notices(settings, sealer, trail, clock, entropy)
+    lifecycle = Lifecycle(judge, settings.impersonation, notices, hasher, trail, clock, entropy)
 
     def on_issued(work: Work, minted: Minted) -> None:
         metrics.tokens_issued.labels(minted.draft.way).inc()
@@ -168,6 +181,14 @@ def _wire(
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
     )
+    delivery = Delivery(
+        settings,
+        channels(settings.notification, host=urlsplit(settings.issuer).hostname or "localhost"),
+        Letters(settings, sealer, hasher),
+        Gate(judge, lifecycle, clock),
+        trail,
+        clock,
+    )
     wired = Wired(
         settings=settings,
         clock=clock,
@@ -183,7 +204,7 @@ def _wire(
         sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
         sign_in=SignIn(
             passwords=Passwords(settings.accounts, trail, clock, entropy),
-            totp=TotpApps(settings.issuer, Sealer(pepper, entropy), trail, clock, entropy),
+            totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
             recovery=RecoveryCodes(hasher, trail, clock, entropy),
             passkeys=Passkeys(settings.issuer, trail, clock, entropy),
             throttle=Throttle(settings.accounts, hasher, clock),
@@ -191,6 +212,8 @@ def _wire(
             trail=trail,
         ),
         jobs=Loop(app, jobs),
+        notices=notices,
+        outbox=OutboxLoop(app, delivery),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -244,6 +267,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         people=wired.federation.people,
         trail=wired.trail,
         refusals=refusals,
+        objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
     )
     api = ApiParts(
         settings=settings,

@@ -7,13 +7,12 @@ from authserver.audit.chain import Trail
 from authserver.audit.events import ApprovalDecided, ConsentDecided
 from authserver.clock import Clock
 from authserver.entropy import Entropy
-from authserver.impersonation.asks import ActingPerson, Ask, ask_again
+from authserver.impersonation.again import ask_as_started, hold
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.protocol.names import OPEN_STATES, State
-from authserver.protocol.refusals import AccessDenied, Conflict, Forbidden, Refusal
-from authserver.protocol.tokens import Authentication
-from authserver.storage import clients, impersonations, people
+from authserver.protocol.refusals import Conflict, Forbidden, Refusal
+from authserver.storage import impersonations
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import Approval, Consent
@@ -88,13 +87,7 @@ class Decisions:
 
     def _hold(self, work: Work, record: Record) -> Record:
         """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open."""
-        work.lock()
-        session = work.session
-        people.hold(session, record.actor_id, record.subject_id)
-        people.find_session(session, record.actor_session_id, hold=True)
-        clients.find(session, record.client_id, hold=True)
-        impersonations.standing_consent(session, record.subject_id, now=self._clock.now(), hold=True)
-        held = impersonations.find(session, record.id, hold=True)
+        held = hold(work, record, now=self._clock.now())
         if held is None:
             raise Conflict("impersonation.gone")
         if held.overdue(self._clock.now()):
@@ -139,7 +132,8 @@ class Decisions:
         if choice == "deny":
             return self._end(work, held, decider, State.DENIED, f"{kind}_denied")
         try:
-            verdict = self._judge.judge(work.session, self._ask(work, held), held, now=self._clock.now(), hold=True)
+            now = self._clock.now()
+            verdict = self._judge.judge(work.session, ask_as_started(work, held, now=now), held, now=now, hold=True)
         except Refusal as refusal:
             return self._end(work, held, decider, State.DENIED, refusal.reason)
         moved = self._lifecycle.advance(work, held, verdict.decision)
@@ -152,19 +146,6 @@ class Decisions:
         if ended is None:
             raise Conflict("impersonation.moved")
         return ended
-
-    def _ask(self, work: Work, held: Record) -> Ask:
-        """Ask again what was asked at the start.
-
-        The age of the actor's sign-in counts as none: whether it is still fresh enough is asked when a token is minted.
-        """
-        session = people.find_session(work.session, held.actor_session_id)
-        client = clients.find(work.session, held.client_id)
-        if session is None or client is None:
-            raise AccessDenied("actor.unknown")
-        authentication = Authentication(session.id, self._clock.now(), session.acr, session.address, session.expires_at)
-        actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
-        return ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
 
 
 def _approval_event(held: Record, decider: Decider, decision: str, decided_at: int) -> ApprovalDecided:

@@ -9,7 +9,8 @@ from authserver.entropy import Entropy
 from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.digest import digest
 from authserver.impersonation.judge import Judge
-from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
 from authserver.impersonation.states import SOURCES
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied
@@ -27,11 +28,19 @@ class Lifecycle:
     """Starts, moves and ends impersonations. It reads and decides first; what it writes is decided again under lock."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
-        self, judge: Judge, limits: Limits, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy
+        self,
+        judge: Judge,
+        limits: Limits,
+        notices: Notices,
+        hasher: SecretHasher,
+        trail: Trail,
+        clock: Clock,
+        entropy: Entropy,
     ) -> None:
-        """Work by `judge` and within `limits`."""
+        """Work by `judge` and within `limits`; tell people by `notices`."""
         self._judge = judge
         self._limits = limits
+        self._notices = notices
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -95,6 +104,7 @@ class Lifecycle:
         )
         if ended is not None:
             self._trail.record(work, _ended(ended))
+            self._notices.entered(work, ended)
         return ended
 
     def end_all(  # noqa: PLR0913 - the filters of what to end
@@ -136,9 +146,12 @@ class Lifecycle:
             activated_at=there.activated_at,
             expires_at=there.expires_at,
             pending_until=there.pending_until,
+            notice=_notice(state, record.notice),
         )
-        if moved is not None and state is State.ACTIVE:
-            self._trail.record(work, _activated(moved))
+        if moved is not None:
+            if state is State.ACTIVE:
+                self._trail.record(work, _activated(moved))
+            self._notices.entered(work, moved)
         return moved
 
     def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
@@ -154,7 +167,8 @@ class Lifecycle:
             raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
         record = existing
         if state is not existing.state:
-            record = replace(existing, state=state, policies=verdict.decision.policies)
+            notice = _notice(state, existing.notice)
+            record = replace(existing, state=state, policies=verdict.decision.policies, notice=notice)
             record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
@@ -177,6 +191,7 @@ class Lifecycle:
         self._trail.record(work, self._requested(plan))
         if plan.active:
             self._trail.record(work, _activated(plan.record))
+        self._notices.entered(work, plan.record)
         return True
 
     def _fresh_record(self, ask: Ask, verdict: Verdict, now: int) -> Record:
@@ -207,6 +222,7 @@ class Lifecycle:
             ended_at=None,
             ended_by=None,
             end_reason=None,
+            notice=_notice(state, None),
         )
         return replace(record, digest=digest(record))
 
@@ -219,6 +235,11 @@ class Lifecycle:
                 return State.AWAITING_APPROVAL, now + self._limits.approval_seconds
             case NeedsConsent():
                 return State.AWAITING_CONSENT, now + self._limits.consent_seconds
+            case NeedsNotice():
+                gate_seconds = self._notices.gate_seconds
+                if gate_seconds is None:
+                    raise AccessDenied("notice.no_channel", policies=decision.policies)
+                return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
 
@@ -249,6 +270,11 @@ class Lifecycle:
 
 def _activate(record: Record, now: int) -> Record:
     return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
+
+
+def _notice(state: State, before: str | None) -> str | None:
+    """Return where the notice that gates an impersonation stands once it is in this state."""
+    return "awaited" if state is State.REQUESTED else before if before == "accepted" else None
 
 
 def _activated(record: Record) -> Event:

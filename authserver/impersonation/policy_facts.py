@@ -11,6 +11,7 @@ from typing import Any, Literal
 Mode = Literal["read_only", "full"]
 Consent = Literal["none", "standing", "given"]
 Approval = Literal["none", "given"]
+Notice = Literal["none", "accepted", "withheld"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Facts:
     consent: Consent
     approval: Approval
     break_glass: bool
+    notice: Notice = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "consent": facts.consent,
         "approval": facts.approval,
         "breakGlass": facts.break_glass,
+        "notice": facts.notice,
     }
 
 

@@ -19,6 +19,7 @@ from authserver.storage import (
     clients,
     federation,
     impersonations,
+    outbox,
     sign_ins,
     tokens,
 )
@@ -28,6 +29,7 @@ from authserver.telemetry import logger
 _TICK_SECONDS = 1.0
 _FORGET_SECONDS = 600
 _KEEP_DEAD_TOKENS_SECONDS = 86400
+_KEEP_MESSAGES_SECONDS = 2_592_000
 _BATCH = 100
 
 
@@ -120,5 +122,6 @@ class Loop:
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
+            outbox.forget(work.session, before=now - _KEEP_MESSAGES_SECONDS)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from authserver.pages.account import add_account
+from authserver.pages.notice import add_notice
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
 from authserver.pages.sign_in import add_sign_in
@@ -17,6 +18,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_account(blueprint, parts)
     add_passkeys(blueprint, parts)
     add_upstream(blueprint, parts)
+    add_notice(blueprint, parts)
 
     @blueprint.get("/interactions/<impersonation_id>")
     def interaction(impersonation_id: str) -> Response:

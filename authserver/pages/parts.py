@@ -8,6 +8,7 @@ from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.notify.objections import Objections
 from authserver.settings import Settings
 from authserver.web.browser import Browser
 from authserver.web.refusals import Evidence
@@ -26,3 +27,4 @@ class PageParts:
     people: FederatedPeople
     trail: Trail
     refusals: Evidence
+    objections: Objections

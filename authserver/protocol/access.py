@@ -120,6 +120,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.add_passkey", Credential.BROWSER),
     Rule("pages.remove_passkey", Credential.BROWSER),
     Rule("pages.interaction", Credential.NONE),
+    Rule("pages.notice", Credential.NONE),  # the link itself is the proof
+    Rule("pages.object_to_notice", Credential.NONE),
     Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
     Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),

@@ -24,6 +24,7 @@ class SecretKind(StrEnum):
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"
+    NOTICE = "notice-link"
 
 
 class SecretHasher:
