@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
 from authserver.impersonation.policy_facts import Approval, Consent, Notice
-from authserver.protocol.names import Mode, Role
+from authserver.protocol.names import Mode, Role, State
 from authserver.protocol.refusals import AccessDenied, InsufficientUserAuthentication, InvalidRequest, InvalidScope
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.settings import Impersonation as Limits
@@ -157,9 +157,12 @@ def _check_session(session: DbSession, ask: Ask, *, now: int, hold: bool) -> Non
 
 def _notice(existing: Record | None, now: int) -> Notice:
     """Tell where the notice stands that may have to come first."""
-    if existing is not None and (existing.notice_withheld_until or 0) > now:
+    if existing is None:
+        return "none"
+    withheld_until = existing.notice_withheld_until
+    if withheld_until is not None and (existing.state is State.ACTIVE or now < withheld_until):
         return "withheld"
-    return "accepted" if existing is not None and existing.notice == "accepted" else "none"
+    return "accepted" if existing.notice == "accepted" else "none"
 
 
 def _refuse(decision: Decision) -> None:

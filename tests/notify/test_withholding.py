@@ -14,12 +14,12 @@ DAY = 86400
 LEGAL = {"reason_code": "legal_request"}
 
 
-def withhold(world: World, impersonation_id: str, by: str = "lead", days: int = 30) -> Record:
+def withhold(world: World, impersonation_id: str, by: str = "lead", seconds: int = 30 * DAY) -> Record:
     """Withhold as the one who approves does, in the same transaction or just before."""
     with world.work() as work:
         record = impersonations.find(work.session, impersonation_id)
         assert record is not None
-        until = world.clock.now() + days * DAY
+        until = world.clock.now() + seconds
         return world.wired.notices.withhold(work, record, by=world.id(by), until=until)
 
 
@@ -55,7 +55,7 @@ def test_notice_is_not_withheld_otherwise(
     world = make_sqlite_world()
     started = world.start(target="vip", **ask).json["id"]
     with pytest.raises(Refusal) as caught:
-        withhold(world, started, by, days)
+        withhold(world, started, by, days * DAY)
     assert caught.value.error == "invalid_request"
     assert world.events("notice:withheld") == []
 
@@ -74,8 +74,12 @@ def test_what_has_begun_or_was_withheld_before_is_not_withheld(make_sqlite_world
 def test_withheld_notice_gates_nothing(make_sqlite_world: MakeWorld, office: PostOffice) -> None:
     world = make_sqlite_world(notification=office.settings())
     told_first(world, "vip")
-    started = world.start(target="vip", **LEGAL).json["id"]
-    withhold(world, started)
-    assert world.decide(started, "approval", "lead").json["state"] == "active"
+    asked = world.start(target="vip", **LEGAL).json
+    withhold(world, asked["id"], seconds=60)
+    assert world.decide(asked["id"], "approval", "lead").json["state"] == "active"
     deliver(world)
     assert "vip@example.com" not in office.recipients
+    world.clock.pass_(60)
+    deliver(world)
+    assert office.recipients[-1] == "vip@example.com"
+    assert world.way_c(asked["handle"]).status_code == 200, "what began goes on when the notice is no longer withheld"
