@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask_openapi.openapi import OpenAPI
@@ -44,12 +45,19 @@ from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.notify.channels import channels
+from authserver.impersonation.notify.delivery import Delivery
+from authserver.impersonation.notify.gate import Gate
+from authserver.impersonation.notify.letters import Letters
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
+from authserver.jobs.outbox import OutboxLoop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
@@ -122,6 +130,8 @@ class Wired:
     sessions: Sessions
     sign_in: SignIn
     jobs: Loop
+    notices: Notices
+    outbox: OutboxLoop
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -157,8 +167,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
         if not settings.demo:
             refuse_demo_data(wired)
         prepare(wired)
-    wired.jobs.start()
-    atexit.register(wired.jobs.stop)
+    for loop in (wired.jobs, wired.outbox):
+        loop.start()
+        atexit.register(loop.stop)
     return app
 
 
@@ -170,10 +181,12 @@ def _wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    notices = Notices(settings, sealer, trail, clock, entropy)
     lifecycle = Lifecycle(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
+        notices=notices,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -196,6 +209,14 @@ def _wire(
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
         policy_watch=PolicyWatch(settings.policy, judge, trail),
+    )
+    delivery = Delivery(
+        settings,
+        channels(settings.notification, host=urlsplit(settings.issuer).hostname or "localhost"),
+        Letters(settings, sealer, hasher),
+        Gate(judge, lifecycle, clock),
+        trail,
+        clock,
     )
     wired = Wired(
         settings=settings,
@@ -222,6 +243,8 @@ def _wire(
             trail=trail,
         ),
         jobs=Loop(app, jobs),
+        notices=notices,
+        outbox=OutboxLoop(app, delivery),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -330,6 +353,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         markers=markers,
         trail=wired.trail,
         refusals=refusals,
+        objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
     )
     api = ApiParts(
         settings=settings,

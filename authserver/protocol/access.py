@@ -143,6 +143,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.grant_standing_consent", Credential.BROWSER, None, frozenset({Role.CUSTOMER})),
     Rule("pages.withdraw_standing_consent", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.interaction", Credential.NONE),
+    Rule("pages.notice", Credential.NONE),  # the link itself is the proof
+    Rule("pages.object_to_notice", Credential.NONE),
     Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
     Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),
