@@ -59,6 +59,8 @@ class Call:
             raise Forbidden("access.table")
         if record is None:
             raise NotFound("impersonation.unknown")
+        if record.hidden_from(bearer.token.user_id or "", self.parts.clock.now()):
+            raise NotFound("impersonation.withheld")
         self.trace.impersonation_id = record.id
         relations = bearer.relations(record)
         try:

@@ -121,6 +121,7 @@ def _page(present: Call, query: ImpersonationsQuery) -> dict[str, Any]:
         states=() if query.state is None else (query.state,),
         before=_cursor(query.cursor),
         limit=query.limit + 1,
+        now=present.parts.clock.now(),
     )
     shown = [shapes.impersonation(session, record) for record in records[: query.limit]]
     last = records[query.limit - 1] if len(records) > query.limit else None

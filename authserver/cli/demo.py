@@ -133,6 +133,10 @@ def _held(data: Path) -> Iterator[None]:
         yield
 
 
+_TOLD = {"notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]}}
+"""Unless another file says otherwise, messages are written into a folder, for everybody to look at."""
+
+
 def _own_settings(data: Path, url: str) -> dict[str, Any]:
     """Return what no file and no variable may change: where this demo is, and what it keeps."""
     return {
@@ -141,6 +145,7 @@ def _own_settings(data: Path, url: str) -> dict[str, Any]:
         "database": {"url": f"sqlite:///{data / 'authserver.sqlite3'}"},
         "keys": {"folder": str(data / "keys")},
         "audit": {"anchor_file": str(data / "audit-heads.jsonl")},
+        "notification": {"folder": str(data / "mail")},
     }
 
 
@@ -148,7 +153,8 @@ def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any], id
     """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
     trusted = {} if idp is None else {"federation": {"issuers": {demo_idp.NAME: idp.settings}}}
     files = (settings_module.config_folder() / "demo.toml", *more)
-    tree = settings_module.merged([*(settings_module.read(path) for path in files), trusted, own])
+    trees = [settings_module.read(path) for path in files]
+    tree = settings_module.merged([_TOLD, *trees, trusted, own])
     file = data / "settings.toml"
     file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file
