@@ -1,6 +1,6 @@
 """The customer's side of impersonation: what they are asked, what runs, who acted as them, and their consents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,10 +13,10 @@ from authserver.pages.parts import PageParts
 from authserver.protocol.access import Caller, Credential, Relation, may_call
 from authserver.protocol.names import State
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
-from authserver.storage import impersonations, people
+from authserver.storage import actions, impersonations, people
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.impersonations import Record
-from authserver.storage.tables import User
+from authserver.storage.tables import PerformedAction, User
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
 from authserver.web.refusals import Trace, new_trace
@@ -36,6 +36,8 @@ class _Shown:
     actor: str
     ended_by: str
     """Who ended it, in words."""
+    actions: Sequence[PerformedAction] = ()
+    """What was reported of it, the first ones."""
 
 
 def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
@@ -105,7 +107,15 @@ def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, obje
         if record.subject_id == user.id
     ]
     names = people.named(session, {record.actor_id for record in records})
-    shown = [_Shown(record=r, actor=names.get(r.actor_id, ""), ended_by=_ended_by(r, user.id)) for r in records]
+    shown = [
+        _Shown(
+            record=record,
+            actor=names.get(record.actor_id, ""),
+            ended_by=_ended_by(record, user.id),
+            actions=actions.page(session, record.id, after=None, limit=_SHOWN),
+        )
+        for record in records
+    ]
     standing = impersonations.standing_consent(session, user.id, now=now)
     most = parts.settings.consent.standing_max_seconds
     return {
