@@ -25,6 +25,8 @@ from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
 from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
+from authserver.api.slots import Slots
+from authserver.api.watch import Watch
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
@@ -324,6 +326,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         refusals=refusals,
     )
     api = ApiParts(
+        app=app,
         settings=settings,
         clock=clock,
         trail=wired.trail,
@@ -343,6 +346,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             clock,
             wired.entropy,
         ),
+        watch=Watch(app),
+        slots=Slots(settings.streams),
         refusals=refusals,
     )
     app.register_blueprint(create_oauth(oauth))

@@ -20,6 +20,7 @@ from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
 from authserver.api.parts import ApiParts
 from authserver.api.schemas import Problem, problems
+from authserver.api.streams import add_streams
 from authserver.api.trail import add_trail
 from authserver.protocol.refusals import InvalidRequest
 from authserver.web.refusals import json_answer, problem_answer
@@ -39,6 +40,7 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
     add_decisions(api)
+    add_streams(api)
     add_consents(api)
     add_trail(api)
     add_directory(api)

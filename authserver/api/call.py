@@ -33,6 +33,12 @@ class Call:
             raise Forbidden("access.no_bearer")
         return self.bearer
 
+    def authenticate(self, header: str | None) -> None:
+        """Verify who calls; a kind of credential that the endpoint does not know goes no further."""
+        self.bearer = self.parts.bearer.authenticate(self.work.session, header, self.trace)
+        if not has_line(self.trace.endpoint, self.bearer.caller.credential):
+            raise Forbidden("access.table")
+
     def shown(self, record: Record) -> dict[str, Any]:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
         shown = shapes.impersonation(self.work.session, record)
@@ -111,15 +117,13 @@ def govern(blueprint: Blueprint, parts: ApiParts) -> None:
 
 
 def _authenticate(present: Call) -> None:
-    """Verify the caller; a kind of credential that the endpoint does not know goes no further."""
+    """Verify the caller, where the table of access wants one."""
     header, trace = request.headers.get("Authorization"), present.trace
     if has_line(trace.endpoint, Credential.NONE) or (
         header is None and has_line(trace.endpoint, Credential.CONFIG_SECRET)
     ):
         return
-    present.bearer = present.parts.bearer.authenticate(present.work.session, header, trace)
-    if not has_line(trace.endpoint, present.bearer.caller.credential):
-        raise Forbidden("access.table")
+    present.authenticate(header)
 
 
 def _check_form() -> None:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from flask import Flask
+
+from authserver.api.slots import Slots
+from authserver.api.watch import Watch
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
@@ -19,6 +23,7 @@ from authserver.web.refusals import Evidence
 class ApiParts:
     """Everything that the operations rest on."""
 
+    app: Flask
     settings: Settings
     clock: Clock
     trail: Trail
@@ -29,4 +34,6 @@ class ApiParts:
     extension: Extension
     reports: Reports
     handoffs: Handoffs
+    watch: Watch
+    slots: Slots
     refusals: Evidence
