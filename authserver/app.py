@@ -51,6 +51,7 @@ from authserver.impersonation.reports import Reports
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
+from authserver.jobs.stopping import on_stop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
@@ -121,6 +122,7 @@ class Wired:
     sessions: Sessions
     sign_in: SignIn
     jobs: Loop
+    watch: Watch
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -157,6 +159,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
             refuse_demo_data(wired)
         prepare(wired)
     wired.jobs.start()
+    on_stop(wired.watch.stop)
     atexit.register(wired.jobs.stop)
     return app
 
@@ -221,6 +224,7 @@ def _wire(
             trail=trail,
         ),
         jobs=Loop(app, jobs),
+        watch=Watch(app),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -346,7 +350,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             clock,
             wired.entropy,
         ),
-        watch=Watch(app),
+        watch=wired.watch,
         slots=Slots(settings.streams),
         refusals=refusals,
     )

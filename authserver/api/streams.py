@@ -1,4 +1,4 @@
-"""`GET /api/v1/impersonations/{id}/stream`: server-sent events (HTML Living Standard §9.2), by an Authorization header."""
+"""`GET /api/v1/impersonations/{id}/stream`: server-sent events (HTML Living Standard §9.2)."""
 
 import math
 import weakref
@@ -88,7 +88,7 @@ class Stream:
         try:
             yield _BEGIN
             shown = ""
-            while self._leave.alive:
+            while self._leave.alive and not self._parts.watch.stopped:
                 look = self._look()
                 if look.data != shown:
                     shown = look.data

@@ -4,6 +4,7 @@ import threading
 
 from flask import Flask
 
+from authserver.protocol.refusals import Busy
 from authserver.storage import changes
 from authserver.storage.changes import Marks
 from authserver.storage.database import unit_of_work
@@ -47,6 +48,7 @@ class Watch:
         self._lock = threading.RLock()  # what is dropped may be collected, and so ended, while this thread holds it
         self._watched: set[Watched] = set()
         self._thread: threading.Thread | None = None
+        self._stopped = False
         self._pause = threading.Event()
         self._log = logger(__name__)
 
@@ -54,6 +56,8 @@ class Watch:
         """Watch an impersonation; whoever begins ends it too."""
         watched = Watched(impersonation_id)
         with self._lock:
+            if self._stopped:
+                raise Busy("streams.stopping")
             self._watched.add(watched)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -65,6 +69,18 @@ class Watch:
         with self._lock:
             self._watched.discard(watched)
         watched.wake()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether every stream is to end because the process does."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """Wake every stream to its end, and take no more: a stream that is open keeps the process from stopping."""
+        with self._lock:
+            self._stopped = True
+            for watched in self._watched:
+                watched.wake()
 
     def _run(self) -> None:
         while watched := self._present():
