@@ -41,6 +41,7 @@ from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
@@ -329,6 +330,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         refusals=refusals,
     )
+    device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)
     api = ApiParts(
         app=app,
         settings=settings,
@@ -340,9 +342,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         consents=wired.governance.consents,
         extension=wired.governance.extension,
         reports=wired.governance.reports,
+        devices=device_sessions,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,
+            device_sessions,
             minting,
             wired.issuer,
             wired.hasher,

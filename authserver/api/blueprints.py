@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from authserver.api.call import call, govern
 from authserver.api.consents import add_consents
 from authserver.api.decisions import add_decisions
+from authserver.api.devices import add_devices
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
@@ -40,6 +41,7 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
     add_decisions(api)
+    add_devices(api)
     add_streams(api)
     add_consents(api)
     add_trail(api)

@@ -11,6 +11,7 @@ from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
+from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
@@ -33,6 +34,7 @@ class ApiParts:
     consents: Consents
     extension: Extension
     reports: Reports
+    devices: DeviceSessions
     handoffs: Handoffs
     watch: Watch
     slots: Slots

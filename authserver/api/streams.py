@@ -22,13 +22,29 @@ _KEEP_ALIVE_SECONDS = 10
 _BEGIN = b"retry: 1000\n\n"
 _KEEP_ALIVE = b": keep-alive\n\n"
 _HEADERS = {**NO_STORE, "X-Accel-Buffering": "no"}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "event": {"enum": ["impersonation", "problem"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("ImpersonationOut", "Problem")]
+            },
+        },
+    },
+    "required": ["event", "id", "data"],
+}
 _DOCUMENTED: dict[str, Any] = {
     "description": (
-        "Server-sent events. `impersonation` holds in `data` what reading the impersonation answers: at once, and "
-        "after each change; with a final state the stream ends. `problem` holds problem details: the caller may read "
-        "on no more, and the stream ends."
+        "Server-sent events, each as the schema describes. The data of `impersonation` is what reading the "
+        "impersonation answers: it comes at once, and after each change; with a final state the stream ends. The data "
+        "of `problem` is problem details: the caller may hear no more, and the stream ends."
     ),
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": _EVENT}},
 }
 
 

@@ -159,6 +159,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.end_impersonation", Credential.IMPERSONATION, None, None, Relation.ITSELF),
     Rule("api.extend_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.file_report", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
+    Rule("api.report_device", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
+    Rule("api.report_device", Credential.IMPERSONATION, None, None, Relation.ITSELF),
     Rule("api.list_consents", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER})),
     Rule("api.grant_consent", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER})),
     Rule("api.withdraw_consent", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER})),
