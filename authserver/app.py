@@ -26,6 +26,8 @@ from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
 from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
+from authserver.api.slots import Slots
+from authserver.api.watch import Watch
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
@@ -41,6 +43,7 @@ from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
+from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
@@ -58,6 +61,7 @@ from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
 from authserver.jobs.outbox import OutboxLoop
+from authserver.jobs.stopping import on_stop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
@@ -132,6 +136,7 @@ class Wired:
     jobs: Loop
     notices: Notices
     outbox: OutboxLoop
+    watch: Watch
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -170,6 +175,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
     for loop in (wired.jobs, wired.outbox):
         loop.start()
         atexit.register(loop.stop)
+    on_stop(wired.watch.stop)
     return app
 
 
@@ -245,6 +251,7 @@ def _wire(
         jobs=Loop(app, jobs),
         notices=notices,
         outbox=OutboxLoop(app, delivery),
+        watch=Watch(app),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -355,7 +362,9 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         refusals=refusals,
         objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
     )
+    device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)
     api = ApiParts(
+        app=app,
         settings=settings,
         clock=clock,
         trail=wired.trail,
@@ -367,9 +376,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         consents=wired.governance.consents,
         extension=wired.governance.extension,
         reports=wired.governance.reports,
+        devices=device_sessions,
         handoffs=Handoffs(
             settings.appetize,
             wired.lifecycle,
+            device_sessions,
             minting,
             wired.issuer,
             wired.hasher,
@@ -377,6 +388,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             clock,
             wired.entropy,
         ),
+        watch=wired.watch,
+        slots=Slots(settings.streams),
         refusals=refusals,
     )
     app.register_blueprint(create_oauth(oauth))

@@ -16,11 +16,13 @@ from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
 from authserver.api.consents import add_consents
 from authserver.api.decisions import add_decisions
+from authserver.api.devices import add_devices
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
 from authserver.api.parts import ApiParts
 from authserver.api.schemas import Problem, problems
+from authserver.api.streams import add_streams
 from authserver.api.trail import add_trail
 from authserver.protocol.refusals import InvalidRequest
 from authserver.web.refusals import json_answer, problem_answer
@@ -41,6 +43,8 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     add_impersonations(api)
     add_actions(api)
     add_decisions(api)
+    add_devices(api)
+    add_streams(api)
     add_consents(api)
     add_trail(api)
     add_directory(api)

@@ -38,6 +38,14 @@ class Call:
             raise Forbidden("access.no_bearer")
         return self.bearer
 
+    def authenticate(self, header: str | None) -> Bearer:
+        """Verify who calls; a kind of credential that the endpoint does not know goes no further."""
+        self.bearer = bearer = self.parts.bearer.authenticate(self.work.session, header, self.trace)
+        credential = bearer.caller.credential
+        if credential is Credential.CLIENT or not has_line(self.trace.endpoint, credential):
+            raise Forbidden("access.table")  # a client's own token is not the client authenticating itself
+        return bearer
+
     def shown(self, record: Record) -> dict[str, Any]:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
         shown = shapes.impersonation(self.work.session, record)
@@ -131,7 +139,7 @@ def govern(blueprint: Blueprint, parts: ApiParts) -> None:
 
 
 def _authenticate(present: Call) -> None:
-    """Verify the caller; a kind of credential that the endpoint does not know goes no further."""
+    """Verify the caller, where the table of access wants one."""
     header, trace = request.headers.get("Authorization"), present.trace
     if has_line(trace.endpoint, Credential.NONE) or (
         header is None and has_line(trace.endpoint, Credential.CONFIG_SECRET)
@@ -141,11 +149,8 @@ def _authenticate(present: Call) -> None:
     if assertion is not None and (assertion or (header or "").partition(" ")[0].lower() == "basic"):
         present.client = present.parts.authenticate_client(present.work, assertion, trace)
         return
-    present.bearer = bearer = present.parts.bearer.authenticate(present.work.session, header, trace)
-    credential = bearer.caller.credential
-    if credential is Credential.CLIENT or not has_line(trace.endpoint, credential):
-        raise Forbidden("access.table")  # a client's own token is not the client authenticating itself
-    if bearer.token.act is not None and (request.view_args or {}).get("id") != bearer.token.impersonation_id:
+    token = present.authenticate(header).token
+    if token.act is not None and (request.view_args or {}).get("id") != token.impersonation_id:
         raise Forbidden("access.table")
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flask import Flask
+
+from authserver.api.slots import Slots
+from authserver.api.watch import Watch
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
+from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
@@ -26,6 +31,7 @@ AuthenticateClient = Callable[[Work, Mapping[str, str], Trace], RegisteredClient
 class ApiParts:
     """Everything that the operations rest on."""
 
+    app: Flask
     settings: Settings
     clock: Clock
     trail: Trail
@@ -36,6 +42,9 @@ class ApiParts:
     consents: Consents
     extension: Extension
     reports: Reports
+    devices: DeviceSessions
     handoffs: Handoffs
     actions: Actions
+    watch: Watch
+    slots: Slots
     refusals: Evidence

@@ -89,6 +89,13 @@ class ExtendBody(_In):
     expires_in: int = Field(ge=1, le=10**9)
 
 
+class DeviceBody(_In):
+    """What became of a device; `handoff` tells which, so that what is said late of an old one does no harm."""
+
+    state: Literal["ended"]
+    handoff: Id | None = None
+
+
 class ReportBody(_In):
     """What was done with broken glass, and why it had to be."""
 

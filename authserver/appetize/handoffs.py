@@ -10,6 +10,7 @@ from authserver.audit.events import HandoffConfigured, HandoffCreated
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import ActingPerson, ask_again
+from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
@@ -59,6 +60,7 @@ class Handoffs:
         self,
         settings: Appetize,
         lifecycle: Lifecycle,
+        devices: DeviceSessions,
         minting: Minting,
         issuer: Issuer,
         hasher: SecretHasher,
@@ -69,6 +71,7 @@ class Handoffs:
         """Hand off to the apps of `settings`."""
         self._settings = settings
         self._lifecycle = lifecycle
+        self._devices = devices
         self._minting = minting
         self._issuer = issuer
         self._hasher = hasher
@@ -143,6 +146,7 @@ class Handoffs:
                 continue
             if not handoffs.consume(work.session, handoff_id, now=self._clock.now()):
                 raise Gone("handoff.consumed")
+            self._devices.opened(work, record)
             self._issuer.register(work, minted)
             event = HandoffConfigured(impersonation_id=record.id, handoff_id=handoff_id, by=by, jti=minted.jti)
             self._trail.record(work, event)

@@ -399,6 +399,27 @@ class HandoffConfigured(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceSessionEnded(Event):
+    """The device of an impersonation was closed; unless one is opened again, the impersonation ends at an instant."""
+
+    name: ClassVar[str] = "device_session:ended"
+
+    actor: str
+    by: str
+    """Who reported it."""
+    grace_until: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSessionReopened(Event):
+    """The actor opened a device again, in time and without a new consent."""
+
+    name: ClassVar[str] = "device_session:reopened"
+
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserChanged(Event):
     """A user was created, changed, disabled or enabled; `changes` has names of fields and flags, no personal value."""
 

@@ -154,6 +154,14 @@ class Busy(Refusal):
     words = "The request could not be completed now; try again."
 
 
+class TooMany(Refusal):
+    """More than one person may have open at a time (RFC 6585 §4)."""
+
+    error = "slow_down"
+    status = 429
+    words = "Too many of these are open; close one, or try again later."
+
+
 class InvalidToken(Refusal):
     """`invalid_token`: the bearer token at a protected endpoint (RFC 6750 §3.1)."""
 

@@ -106,9 +106,10 @@ def check_alive(state: TokenState, *, now: int) -> None:
     if session is not None and (session.ended_at is not None or now >= session.expires_at):
         raise UntrustworthyTokenError("session.ended")
     impersonation = state.impersonation
-    if impersonation is not None and (
-        impersonation.state != State.ACTIVE or impersonation.expires_at is None or now >= impersonation.expires_at
-    ):
+    if impersonation is None:
+        return
+    limits = [limit for limit in (impersonation.expires_at, impersonation.grace_until) if limit is not None]
+    if impersonation.state != State.ACTIVE or impersonation.expires_at is None or now >= min(limits):
         raise UntrustworthyTokenError("impersonation.ended")
 
 

@@ -108,6 +108,8 @@ def problem(refusal: Refusal) -> Response:
     response = problem_answer(int(status), refusal.public, {"error": refusal.error, **refusal.extra})
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         response.headers["WWW-Authenticate"] = _challenge(refusal)
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        response.headers["Retry-After"] = str(_RETRY_SECONDS)
     return response
 
 

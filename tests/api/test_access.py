@@ -6,7 +6,16 @@ from typing import Any, Self
 
 import pytest
 
-from authserver.protocol.access import ISSUER_SCOPES, ROLE_SCOPES, TABLE, Caller, Credential, Relation, may_call
+from authserver.protocol.access import (
+    ISSUER_SCOPES,
+    ROLE_SCOPES,
+    TABLE,
+    Caller,
+    Credential,
+    Relation,
+    has_line,
+    may_call,
+)
 from authserver.protocol.names import Role
 from authserver.storage import people
 from authserver.tokens.issuer import Draft
@@ -25,6 +34,8 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.start_impersonation": ("POST", "/api/v1/impersonations", {"subject": "{customer}", **REASON}),
     "api.list_impersonations": ("GET", "/api/v1/impersonations", None),
     "api.read_impersonation": ("GET", ONE, None),
+    "api.stream_impersonation": ("GET", f"{ONE}/stream", None),
+    "api.report_device": ("POST", f"{ONE}/device", {"state": "ended"}),
     "api.decide_approval": ("POST", f"{ONE}/approval", {"decision": "deny"}),
     "api.decide_consent": ("POST", f"{ONE}/consent", {"decision": "deny"}),
     "api.end_impersonation": ("POST", f"{ONE}/end", None),
@@ -45,6 +56,8 @@ MAY: dict[str, set[str]] = {
     "api.start_impersonation": {"agent", "agent2", "lead"},
     "api.list_impersonations": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
     "api.read_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
+    "api.stream_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
+    "api.report_device": {"agent"},
     "api.decide_approval": {"lead"},
     "api.decide_consent": {"customer"},
     "api.end_impersonation": {"agent", "lead", "admin", "customer"},
@@ -155,7 +168,13 @@ def test_scope_alone_and_role_alone_open_nothing_of_a_role(role: Role) -> None:
         if rule.credential is Credential.PERSON:
             assert not may_call(rule.endpoint, titled, Relation)
             assert rule.roles is None or may_call(rule.endpoint, scoped, Relation) is (
-                rule.endpoint in {"api.read_impersonation", "api.list_actions", "api.end_impersonation"}
+                rule.endpoint
+                in {
+                    "api.read_impersonation",
+                    "api.list_actions",
+                    "api.stream_impersonation",
+                    "api.end_impersonation",
+                }
             )
 
 
@@ -165,6 +184,8 @@ def test_scope_alone_and_role_alone_open_nothing_of_a_role(role: Role) -> None:
 @pytest.mark.parametrize("endpoint", CALLS)
 def test_call_answers_those_who_may_make_it(world: World, endpoint: str) -> None:
     walk = Walk.begin(world)
+    if endpoint == "api.stream_impersonation":
+        world.end(walk.known["{id}"])  # what is over is told at once, and then no more
     for who in sorted(MAY[endpoint]):
         allowed = walk.call(endpoint, who=who)
         assert allowed.status_code in {200, 201} or allowed.json["error"] == "conflict", (who, allowed.text)
@@ -198,12 +219,13 @@ def test_role_that_was_lost_counts_at_once(world: World, who: str, path: str) ->
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_token_with_act_is_refused_everywhere_but_at_the_end_and_the_actions_of_its_own(
+def test_token_with_act_is_refused_everywhere_but_at_the_end_and_the_reports_of_its_own(
     world: World, endpoint: str
 ) -> None:
     walk = Walk.begin(world)
     for kind, token in acting_tokens(world).items():
-        if endpoint in {"api.end_impersonation", "api.report_actions"} and kind.endswith("its own"):
+        own = {"api.end_impersonation", "api.report_actions", "api.report_device"}
+        if endpoint in own and kind.endswith("its own"):
             continue
         refused = walk.call(endpoint, token=token)
         assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope"), kind
@@ -212,10 +234,11 @@ def test_token_with_act_is_refused_everywhere_but_at_the_end_and_the_actions_of_
 
 @pytest.mark.parametrize("endpoint", CALLS)
 def test_token_with_act_is_refused_before_anything_else_is_told(world: World, endpoint: str) -> None:
-    """Neither that an identifier is unknown nor that a body does not fit."""
-    method, path, _ = CALLS[endpoint]
+    """Neither that an identifier is unknown nor, where no such token may send one, that a body does not fit."""
+    method, path, body = CALLS[endpoint]
     token = world.way_a().json["access_token"]
-    refused = world.api(method, path.replace("{id}", "imp_unknown").replace("{handoff}", "hnd_unknown"), token=token)
+    path = path.replace("{id}", "imp_unknown").replace("{handoff}", "hnd_unknown")
+    refused = world.api(method, path, token=token, json=body if has_line(endpoint, Credential.IMPERSONATION) else None)
     assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope")
 
 

@@ -1,0 +1,104 @@
+"""One thread a process that sees what changes, for every stream; it runs while there is one (design section 8)."""
+
+import threading
+
+from flask import Flask
+
+from authserver.protocol.refusals import Busy
+from authserver.storage import changes
+from authserver.storage.changes import Marks
+from authserver.storage.database import unit_of_work
+from authserver.telemetry import logger
+
+_POLL_SECONDS = 0.25
+
+
+class Watched:
+    """An impersonation that one stream watches."""
+
+    def __init__(self, impersonation_id: str) -> None:
+        """Watch from now on; what was before has not been seen."""
+        self.impersonation_id = impersonation_id
+        self._seen: Marks | None = None
+        self._changed = threading.Event()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a change; True when there was one since it was last asked."""
+        changed = self._changed.wait(seconds)
+        self._changed.clear()
+        return changed
+
+    def see(self, marks: Marks | None) -> None:
+        """Wake who waits if this is new; the first sight always is, so that nothing falls between."""
+        if self._seen is None or marks != self._seen:
+            self._seen = marks
+            self._changed.set()
+
+    def wake(self) -> None:
+        """Wake who waits."""
+        self._changed.set()
+
+
+class Watch:
+    """Polls the database for what is watched, whichever process changes it."""
+
+    def __init__(self, app: Flask) -> None:
+        """Work for `app`; no thread runs before something is watched."""
+        self._app = app
+        self._lock = threading.RLock()  # what is dropped may be collected, and so ended, while this thread holds it
+        self._watched: set[Watched] = set()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._pause = threading.Event()
+        self._log = logger(__name__)
+
+    def begin(self, impersonation_id: str) -> Watched:
+        """Watch an impersonation; whoever begins ends it too."""
+        watched = Watched(impersonation_id)
+        with self._lock:
+            if self._stopped:
+                raise Busy("streams.stopping")
+            self._watched.add(watched)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+                self._thread.start()
+        return watched
+
+    def end(self, watched: Watched) -> None:
+        """Watch it no more; with the last one the thread ends."""
+        with self._lock:
+            self._watched.discard(watched)
+        watched.wake()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether every stream is to end because the process does."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """Wake every stream to its end, and take no more: a stream that is open keeps the process from stopping."""
+        with self._lock:
+            self._stopped = True
+            for watched in self._watched:
+                watched.wake()
+
+    def _run(self) -> None:
+        while watched := self._present():
+            try:
+                self._poll(watched)
+            except Exception:  # noqa: BLE001 - streams outlive any one failure; each is checked besides
+                self._log.exception("watching failed; it goes on")
+            self._pause.wait(_POLL_SECONDS)
+
+    def _present(self) -> tuple[Watched, ...]:
+        """Return what is watched now; with nothing the thread is given up, in the same breath."""
+        with self._lock:
+            if not self._watched:
+                self._thread = None
+            return tuple(self._watched)
+
+    def _poll(self, watched: tuple[Watched, ...]) -> None:
+        with self._app.app_context(), unit_of_work() as work:
+            found = changes.marks(work.session, {each.impersonation_id for each in watched})
+        for each in watched:
+            each.see(found.get(each.impersonation_id))
