@@ -37,6 +37,7 @@ from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.extension import Extension
@@ -46,6 +47,7 @@ from authserver.impersonation.minting import Minting
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
+from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
@@ -95,6 +97,8 @@ class Governance:
 
     approvals: Approvals
     consents: Consents
+    standing: StandingConsents
+    codes: ConsentCodes
     extension: Extension
     reports: Reports
 
@@ -167,10 +171,12 @@ def _wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    codes = ConsentCodes(settings.consent, None, hasher=hasher, clock=clock, entropy=entropy)
     lifecycle = Lifecycle(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
+        codes=codes,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -204,7 +210,7 @@ def _wire(
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
-        governance=_governance(settings, judge, lifecycle, keyring, hasher, trail, clock, entropy),
+        governance=_governance(settings, judge, lifecycle, codes, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
@@ -227,6 +233,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     settings: Settings,
     judge: Judge,
     lifecycle: Lifecycle,
+    codes: ConsentCodes,
     keyring: Keyring,
     hasher: SecretHasher,
     trail: Trail,
@@ -234,10 +241,14 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     entropy: Entropy,
 ) -> Governance:
     decisions = Decisions(judge, lifecycle, clock)
-    extension = Extension(decisions, judge, settings.impersonation, trail, clock)
+    extension = Extension(decisions, judge, lifecycle, settings.impersonation, codes=codes, trail=trail, clock=clock)
     return Governance(
         approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock),
-        consents=Consents(decisions, extension, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy),
+        consents=Consents(
+            decisions, extension, codes, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy
+        ),
+        standing=StandingConsents(decisions, settings.consent, trail, clock, entropy),
+        codes=codes,
         extension=extension,
         reports=Reports(trail, clock),
     )
@@ -316,6 +327,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         bearer=bearer,
         support_codes=support_codes,
         consents=wired.governance.consents,
+        standing=wired.governance.standing,
         lifecycle=wired.lifecycle,
         logouts=wired.federation.logouts,
         leaving=leaving,
@@ -331,6 +343,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,
+        standing=wired.governance.standing,
         extension=wired.governance.extension,
         reports=wired.governance.reports,
         handoffs=Handoffs(
@@ -343,6 +356,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
             clock,
             wired.entropy,
         ),
+        throttle=wired.sign_in.throttle,
         refusals=refusals,
     )
     app.register_blueprint(create_oauth(oauth))

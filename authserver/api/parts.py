@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authserver.accounts.throttle import Throttle
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
@@ -10,6 +11,7 @@ from authserver.impersonation.consents import Consents
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
+from authserver.impersonation.standing_consents import StandingConsents
 from authserver.settings import Settings
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.refusals import Evidence
@@ -26,7 +28,9 @@ class ApiParts:
     lifecycle: Lifecycle
     approvals: Approvals
     consents: Consents
+    standing: StandingConsents
     extension: Extension
     reports: Reports
     handoffs: Handoffs
+    throttle: Throttle
     refusals: Evidence

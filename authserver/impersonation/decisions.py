@@ -7,14 +7,16 @@ from authserver.clock import Clock
 from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
+from authserver.impersonation.policy import NeedsApproval, NeedsConsent
 from authserver.protocol.names import State
-from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
+from authserver.protocol.refusals import AccessDenied, Conflict, InvalidToken, Refusal
 from authserver.protocol.tokens import Authentication
-from authserver.storage import clients, impersonations, people
+from authserver.storage import DbSession, clients, impersonations, people
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 
 Choice = Literal["approve", "deny"]
+_MAX_REASON_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,17 @@ class Decisions:
         self._lifecycle = lifecycle
         self._clock = clock
 
-    def hold(self, work: Work, record: Record) -> Record:
-        """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open."""
+    def hold(self, work: Work, record: Record, decider: Decider) -> Record:
+        """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open.
+
+        Whoever decides is asked for again too: a session that ended meanwhile decides nothing.
+        """
         work.lock()
         session = work.session
-        people.hold(session, record.actor_id, record.subject_id)
-        people.find_session(session, record.actor_session_id, hold=True)
+        people.hold(session, record.actor_id, record.subject_id, decider.user_id)
+        for session_id in sorted({record.actor_session_id, decider.session_id}):
+            people.find_session(session, session_id, hold=True)
+        self.check(session, decider)
         clients.find(session, record.client_id, hold=True)
         impersonations.standing_consent(session, record.subject_id, now=self._clock.now(), hold=True)
         held = impersonations.find(session, record.id, hold=True)
@@ -50,39 +57,67 @@ class Decisions:
             raise Conflict("impersonation.overdue")
         return held
 
+    def check(self, session: DbSession, decider: Decider) -> None:
+        """Raise InvalidToken unless who decides is enabled, and their session lives."""
+        user, behind = people.find(session, decider.user_id), people.find_session(session, decider.session_id)
+        if (
+            user is None
+            or not user.enabled
+            or behind is None
+            or behind.user_id != user.id
+            or behind.ended_at is not None
+            or self._clock.now() >= behind.expires_at
+        ):
+            raise InvalidToken("session.ended")
+
+    def waiting(self, session: DbSession, record: Record, state: State, *, hold: bool = False) -> Record | None:
+        """Return what waits for this kind of decision: the record, or what it would be once it is extended.
+
+        An extension waits for what the policy says now; where it says no, for nothing.
+        """
+        if record.state is state:
+            return record
+        wanted = self.extending(record)
+        if wanted is None:
+            return None
+        try:
+            decision = self.verdict(session, wanted, hold=hold).decision
+        except Refusal:
+            return None
+        lacking = NeedsApproval if state is State.AWAITING_APPROVAL else NeedsConsent
+        return wanted if isinstance(decision, lacking) else None
+
     def extending(self, held: Record) -> Record | None:
         """Return an active impersonation as it would be if its extension were granted, or None where none waits."""
         until = held.extension_until
         if held.state is not State.ACTIVE or until is None or self._clock.now() >= until:
             return None
-        lifetime = held.extension_lifetime or held.lifetime
-        return replace(held, lifetime=lifetime, digest=held.extension_digest or held.digest)
+        return extended(held, held.extension_lifetime or held.lifetime, held.extension_digest or held.digest)
 
     def go_on(self, work: Work, held: Record, decider: str) -> Record:
         """Let the policy say what follows a yes; it is asked again, for much may have changed since the start."""
         try:
-            verdict = self.verdict(work, held)
+            moved = self._lifecycle.advance(work, held, self.verdict(work.session, held, hold=True))
         except Refusal as refusal:
-            return self.end(work, held, decider, State.DENIED, refusal.reason)
-        moved = self._lifecycle.advance(work, held, verdict)
+            return self.end(work, held, decider, State.DENIED, refusal.reason[:_MAX_REASON_CHARS])
         if moved is None:
             raise Conflict("impersonation.moved")
         return moved
 
-    def verdict(self, work: Work, held: Record) -> Verdict:
-        """Ask the policy again what was asked at the start, under the locks that are held.
+    def verdict(self, session: DbSession, held: Record, *, hold: bool) -> Verdict:
+        """Ask the policy again what was asked at the start; raises the refusal.
 
         The age of the actor's sign-in counts as none: whether it is still fresh enough is asked when a token is minted.
         """
-        session = people.find_session(work.session, held.actor_session_id)
-        client = clients.find(work.session, held.client_id)
-        if session is None or client is None:
+        behind = people.find_session(session, held.actor_session_id)
+        client = clients.find(session, held.client_id)
+        if behind is None or client is None:
             raise AccessDenied("actor.unknown")
         now = self._clock.now()
-        authentication = Authentication(session.id, now, session.acr, session.address, session.expires_at)
+        authentication = Authentication(behind.id, now, behind.acr, behind.address, behind.expires_at)
         actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
-        ask: Ask = ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
-        return self._judge.judge(work.session, ask, held, now=now, hold=True)
+        ask: Ask = ask_again(session, held, actor, client, way="", client_address=held.client_address)
+        return self._judge.judge(session, ask, held, now=now, hold=hold)
 
     def end(self, work: Work, held: Record, by: str, state: State, reason: str) -> Record:
         """End it by a decision."""
@@ -95,3 +130,20 @@ class Decisions:
         """End what rested on a decision that is taken back."""
         state = State.REVOKED if held.state is State.ACTIVE else State.DENIED
         return self.end(work, held, by, state, reason)
+
+    def revoke_resting_on(self, work: Work, consent_id: str, by: str, reason: str) -> None:
+        """Revoke every active impersonation that rests on a consent; what ended meanwhile stays as it is."""
+        for record in impersonations.resting_on(work.session, consent_id):
+            self._lifecycle.end(work, record, state=State.REVOKED, by=by, reason=reason)
+
+
+def extended(record: Record, lifetime: int, digest: str) -> Record:
+    """Return what a record would be once it lives longer; what was decided for another extension says nothing of it."""
+    return replace(
+        record,
+        lifetime=lifetime,
+        digest=digest,
+        extension_lifetime=None,
+        extension_digest=None,
+        extension_until=None,
+    )
