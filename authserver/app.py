@@ -41,6 +41,7 @@ from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
+from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.device_sessions import DeviceSessions
@@ -57,6 +58,7 @@ from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
+from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
@@ -110,6 +112,8 @@ class Governance:
 
     approvals: Approvals
     consents: Consents
+    standing: StandingConsents
+    codes: ConsentCodes
     extension: Extension
     reports: Reports
 
@@ -188,11 +192,14 @@ def _wire(
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
     notices = Notices(settings, sealer, trail, clock, entropy)
+    send_code = notices.enqueue_consent_code if settings.notification.channels else None
+    codes = ConsentCodes(settings.consent, send_code, hasher=hasher, clock=clock, entropy=entropy)
     lifecycle = Lifecycle(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
         notices=notices,
+        codes=codes,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -234,7 +241,7 @@ def _wire(
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
-        governance=_governance(settings, judge, lifecycle, keyring, hasher, trail, clock, entropy),
+        governance=_governance(settings, judge, lifecycle, codes, notices, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
@@ -260,6 +267,8 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     settings: Settings,
     judge: Judge,
     lifecycle: Lifecycle,
+    codes: ConsentCodes,
+    notices: Notices,
     keyring: Keyring,
     hasher: SecretHasher,
     trail: Trail,
@@ -267,10 +276,14 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     entropy: Entropy,
 ) -> Governance:
     decisions = Decisions(judge, lifecycle, clock)
-    extension = Extension(decisions, judge, settings.impersonation, trail, clock)
+    extension = Extension(decisions, judge, lifecycle, settings.impersonation, codes=codes, trail=trail, clock=clock)
     return Governance(
-        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock),
-        consents=Consents(decisions, extension, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy),
+        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock, withhold=notices.withhold),
+        consents=Consents(
+            decisions, extension, codes, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy
+        ),
+        standing=StandingConsents(decisions, settings.consent, trail, clock, entropy),
+        codes=codes,
         extension=extension,
         reports=Reports(trail, clock),
     )
@@ -354,6 +367,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         bearer=bearer,
         support_codes=support_codes,
         consents=wired.governance.consents,
+        standing=wired.governance.standing,
         lifecycle=wired.lifecycle,
         logouts=wired.federation.logouts,
         leaving=leaving,
@@ -374,6 +388,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,
+        standing=wired.governance.standing,
         extension=wired.governance.extension,
         reports=wired.governance.reports,
         devices=device_sessions,
@@ -390,6 +405,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         ),
         watch=wired.watch,
         slots=Slots(settings.streams),
+        throttle=wired.sign_in.throttle,
         refusals=refusals,
     )
     app.register_blueprint(create_oauth(oauth))

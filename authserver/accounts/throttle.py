@@ -25,6 +25,7 @@ class Guess(StrEnum):
     PASSKEY = "passkey"
     USER_CODE = "user-code"
     SUPPORT_CODE = "support-code"
+    CONSENT_CODE = "consent-code"
 
 
 class Throttle:

@@ -49,11 +49,12 @@ class Call:
     def shown(self, record: Record) -> dict[str, Any]:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
         shown = shapes.impersonation(self.work.session, record)
-        consents, user_id = self.parts.consents, self.caller.token.user_id
-        if self.caller.token.act is None and consents.asked(record) and user_id in {record.actor_id, record.subject_id}:
+        session, consents, user_id = self.work.session, self.parts.consents, self.caller.token.user_id
+        concerned = self.caller.token.act is None and user_id in {record.actor_id, record.subject_id}
+        if concerned and consents.asked(session, record):
             if user_id == record.actor_id:
                 return shown.model_copy(update={"consent_number": consents.number(record)}).model_dump(mode="json")
-            request = shapes.consent_request(consents.words(self.work.session, record), consents.choices(record))
+            request = shapes.consent_request(consents.words(session, record), consents.choices(record))
             shown = shown.model_copy(update={"consent_request": request})
         return shown.model_dump(mode="json")
 

@@ -6,7 +6,7 @@ from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import call
 from authserver.api.decisions import decider
-from authserver.api.schemas import ConsentOut, ConsentsOut, IdPath, StandingConsentBody, problems
+from authserver.api.schemas import ConsentOut, ConsentsOut, IdPath, StandingConsentBody, WordsOut, problems
 from authserver.api.shapes import instant, moment
 from authserver.impersonation import consent_words
 from authserver.storage import impersonations
@@ -25,14 +25,23 @@ def add_consents(blueprint: APIBlueprint) -> None:
         present = call()
         present.caller.demand(present.trace.endpoint)
         rows = impersonations.consents_of(present.work.session, present.caller.user_id, limit=_LIMIT)
-        return ConsentsOut(items=[_shown(row) for row in rows]).model_dump(mode="json"), 200
+        words = consent_words.of_standing()
+        shown = WordsOut(
+            words=list(words.sentences),
+            words_version=words.version,
+            words_language=words.language,
+            words_hash=words.hash,
+        )
+        return ConsentsOut(items=[_shown(row) for row in rows], standing_words=shown).model_dump(mode="json"), 200
 
     @blueprint.post("/consents", responses={201: ConsentOut})
     def grant_consent(body: StandingConsentBody) -> Answer:
         """Give a standing consent, which lasts for `expires_in` seconds unless it is taken back."""
         present = call()
         present.caller.demand(present.trace.endpoint)
-        row = present.parts.consents.grant_standing(present.work, decider(present), expires_in=body.expires_in)
+        row = present.parts.standing.grant(
+            present.work, decider(present), expires_in=body.expires_in, words_version=body.words_version
+        )
         return _shown(row).model_dump(mode="json"), 201
 
     @blueprint.post("/consents/<string:id>/withdraw", responses={200: ConsentOut, **problems(404)})
@@ -40,7 +49,7 @@ def add_consents(blueprint: APIBlueprint) -> None:
         """Take a standing consent back; whatever is active because of it is revoked at once."""
         present = call()
         present.caller.demand(present.trace.endpoint)
-        row = present.parts.consents.withdraw_standing(present.work, path.id, decider(present))
+        row = present.parts.standing.withdraw(present.work, path.id, decider(present))
         return _shown(row).model_dump(mode="json"), 200
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from authserver.accounts.throttle import Throttle
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
 from authserver.appetize.handoffs import Handoffs
@@ -17,6 +18,7 @@ from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
+from authserver.impersonation.standing_consents import StandingConsents
 from authserver.settings import Settings
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
@@ -40,6 +42,7 @@ class ApiParts:
     lifecycle: Lifecycle
     approvals: Approvals
     consents: Consents
+    standing: StandingConsents
     extension: Extension
     reports: Reports
     devices: DeviceSessions
@@ -47,4 +50,5 @@ class ApiParts:
     actions: Actions
     watch: Watch
     slots: Slots
+    throttle: Throttle
     refusals: Evidence

@@ -22,6 +22,12 @@ Detail = (
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
 
+Instant = Annotated[
+    str,
+    StringConstraints(max_length=40, pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$"),
+]
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,11 +75,15 @@ class StartBody(_In):
 
 
 class ApprovalBody(_In):
-    """A second person's decision; `expires_in` may only shorten what was asked for."""
+    """A second person's decision; `expires_in` may only shorten what was asked for.
+
+    `withhold_notice_until` (an instant, or seconds from now) has the customer not told before, for a legal reason.
+    """
 
     decision: Literal["approve", "deny"]
     expires_in: int | None = Field(default=None, ge=1, le=10**9)
     remark: Text = ""
+    withhold_notice_until: Annotated[int, Field(ge=1, le=10**9)] | Instant | None = None
 
 
 class ConsentBody(_In):
@@ -81,6 +91,12 @@ class ConsentBody(_In):
 
     decision: Literal["approve", "deny"]
     number: int | None = Field(default=None, ge=0, le=99)
+
+
+class ConsentCodeBody(_In):
+    """The code that the customer was sent, as they read it out."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 
 class ExtendBody(_In):
@@ -103,9 +119,10 @@ class ReportBody(_In):
 
 
 class StandingConsentBody(_In):
-    """How many seconds a standing consent lasts."""
+    """How many seconds a standing consent lasts; `words_version` is what the app has shown."""
 
     expires_in: int = Field(ge=1, le=10**9)
+    words_version: Short | None = None
 
 
 class PageQuery(_In):
@@ -149,13 +166,18 @@ class DecisionOut(_Out):
     remark: str | None = None
 
 
-class ConsentRequestOut(_Out):
-    """What the customer is asked: the words to show, and the numbers to pick the agent's from, where there are any."""
+class WordsOut(_Out):
+    """Words that the customer has to be shown before they consent."""
 
     words: list[str]
     words_version: str
     words_language: str
     words_hash: str
+
+
+class ConsentRequestOut(WordsOut):
+    """What the customer is asked: the words to show, and the numbers to pick the agent's from, where there are any."""
+
     numbers: list[int]
 
 
@@ -192,9 +214,10 @@ class ConsentOut(_Out):
 
 
 class ConsentsOut(_Out):
-    """The customer's consents, newest first."""
+    """The customer's consents, newest first, and what a standing one would say."""
 
     items: list[ConsentOut]
+    standing_words: WordsOut
 
 
 class ImpersonationOut(_Out):

@@ -6,14 +6,12 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from authserver.audit import heads
-from authserver.audit.approvals import doubt
+from authserver.audit.approvals import Approvals
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import ApprovalDecided
 from authserver.audit.heads import HeadVerifier
-from authserver.audit.walk import Findings, Walk, read_payload, span
-from authserver.audit.walk import title as title_of
+from authserver.audit.walk import Findings, Walk, span
 from authserver.storage import DbSession, trail
-from authserver.storage.trail import EventRow, Head, SignedHead
+from authserver.storage.trail import Head, SignedHead
 
 _BATCH = 500
 _PUBLIC = ("kty", "crv", "x", "y", "n", "e")
@@ -80,10 +78,10 @@ def _walk(  # noqa: PLR0913, PLR0917 - everything that is gone over, and what it
     verifier: HeadVerifier,
     keys: Mapping[str, Mapping[str, Any]],
 ) -> Walk:
-    walk = Walk(findings)
+    walk, approvals = Walk(findings), Approvals(findings, verifier, keys)
     for rows in trail.batches(session, CHAIN):
         after_seq = walk.last.seq if walk.last else None
-        _approvals(findings, rows, verifier, keys)
+        approvals.take(rows)
         walk.take(rows, trail.personal(session, CHAIN, after_seq=after_seq, up_to=rows[-1].seq))
         progress(len(rows))
     walk.finish(stored)
@@ -94,18 +92,6 @@ def _walk(  # noqa: PLR0913, PLR0917 - everything that is gone over, and what it
     recorded_meanwhile = trail.digests(session, CHAIN, {row.seq for row in late})
     walk.orphans(row for row in late if row.seq not in recorded_meanwhile)
     return walk
-
-
-def _approvals(
-    findings: Findings, rows: Iterable[EventRow], verifier: HeadVerifier, keys: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Check the server's own signature over each approval."""
-    for row in rows:
-        payload = read_payload(row.payload) if row.name == ApprovalDecided.name else None
-        if isinstance(payload, dict):
-            words = doubt({**payload, "impersonation_id": row.impersonation_id}, verifier, keys)
-            if words:
-                findings.add(row.seq, f"{title_of(row)} {words}")
 
 
 class _Witnesses:

@@ -148,6 +148,7 @@ def _seed_member(wired: Wired, work: Work, member: _Member) -> None:
             id=wired.entropy.identifier("usr"),
             username=username,
             email=username,
+            email_verified=member.role is Role.CUSTOMER,
             name=member.name,
             population=Population.CUSTOMERS if member.role is Role.CUSTOMER else Population.STAFF,
             tier=member.tier,

@@ -20,7 +20,20 @@ from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.tables import User
 
 BY = "cli"
-_SHOWN = ("id", "username", "email", "name", "population", "roles", "groups", "tier", "country", "conflicts", "enabled")
+_SHOWN = (
+    "id",
+    "username",
+    "email",
+    "email_verified",
+    "name",
+    "population",
+    "roles",
+    "groups",
+    "tier",
+    "country",
+    "conflicts",
+    "enabled",
+)
 _SPOKEN = frozenset({"roles", "groups", "tier"})
 """What the trail has with its values: flags that decide what somebody may do. Of the rest it has the names."""
 _PAGE = 500
@@ -35,7 +48,10 @@ _COUNTRY_OPTION = click.option("--country", help="ISO 3166 alpha-2, or empty.")
 _GROUPS = click.option("--groups", type=Words(), help="Words of your own that the policy may ask for.")
 _CONFLICTS = click.option("--conflicts", type=Words(), help="People (ids or user names) whose affairs are not theirs.")
 _NAME = click.option("--name", help="Their name.")
-_EMAIL = click.option("--email", help="Their address.")
+_EMAIL = click.option("--email", help="Their address; another one counts as not verified.")
+_EMAIL_VERIFIED = click.option(
+    "--email-verified/--no-email-verified", default=None, help="Whether they proved that the address is theirs."
+)
 
 
 @click.group(name="users")
@@ -47,6 +63,7 @@ def command() -> None:
 @click.argument("username")
 @_NAME
 @_EMAIL
+@_EMAIL_VERIFIED
 @click.option(
     "--population",
     type=click.Choice([str(each) for each in Population]),
@@ -150,6 +167,7 @@ def show(options: Options, user: str) -> None:
 @click.argument("user")
 @_NAME
 @_EMAIL
+@_EMAIL_VERIFIED
 @_ROLES
 @_TIER_OPTION
 @_COUNTRY_OPTION
@@ -165,6 +183,8 @@ def set_(options: Options, /, user: str, **fields: Any) -> None:  # noqa: ANN401
         work.lock()
         row = found(work.session, user)
         _check(values, row.population)
+        if values.get("email", row.email) != row.email:
+            values.setdefault("email_verified", False)
         values |= _resolved(work.session, values)
         people.change(work.session, row.id, **values)
         _record(server, work, row.id, "changed", _spoken(values))

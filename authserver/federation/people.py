@@ -93,6 +93,7 @@ class FederatedPeople:
         if federation.is_linked(work.session, token.issuer, user.id):
             raise NobodyHereError("person.linked_to_another_subject")
         self._add_link(work, token, user_id, "linked")
+        people.change(work.session, user_id, email_verified=True)
         if role is not None and user.roles != [role]:
             people.change(work.session, user_id, roles=[role])
             self._changed(work, user_id, "roles_changed", token, {"roles": [role]})
@@ -105,6 +106,7 @@ class FederatedPeople:
             "id": user_id,
             "username": username,
             "email": email,
+            "email_verified": True,
             "name": token.text(names.name) or username,
             "population": token.population,
             "tier": "",

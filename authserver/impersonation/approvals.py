@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from authserver.audit.approvals import statement
 from authserver.audit.chain import Trail
@@ -10,42 +11,62 @@ from authserver.audit.heads import HeadSigner
 from authserver.clock import Clock
 from authserver.impersonation.decisions import Choice, Decider, Decisions
 from authserver.impersonation.extension import Extension
-from authserver.protocol.names import OPEN_STATES, State
-from authserver.protocol.refusals import Conflict, Forbidden, InvalidRequest
-from authserver.storage import DbSession, impersonations
+from authserver.protocol.names import OPEN_STATES, Role, State
+from authserver.protocol.refusals import Busy, Conflict, Forbidden, InvalidRequest
+from authserver.storage import DbSession, impersonations, people
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import Approval
 
+_TRIES = 4
+
+
+class Withhold(Protocol):
+    """Has the notices of an impersonation withheld until an instant; raises the refusal before it writes anything."""
+
+    def __call__(self, work: Work, record: Record, *, by: str, until: int) -> Record:
+        """Return the impersonation as it stands then."""
+
+
+def no_withholding(work: Work, record: Record, *, by: str, until: int) -> Record:
+    """Refuse: where nobody is told, there is nothing to withhold."""
+    del work, record, by, until
+    raise InvalidRequest("notice.none_to_withhold", "There is no notice that could be withheld.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What an approver says: yes or no, perhaps for fewer seconds than were asked for, and why."""
+    """What an approver says: yes or no, perhaps for fewer seconds than were asked for, and why.
+
+    `withhold_notice_until` is an instant until which the customer is not told.
+    """
 
     choice: Choice
     lifetime: int | None = None
     remark: str = ""
+    withhold_notice_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Signed:
-    """A decision with the server's signature over it."""
+class _Meaning:
+    """What a ruling comes to, as things stand: a decision on one digest, or the same once more."""
 
-    event: ApprovalDecided
-    kid: str
-    signature: str
+    decision: Literal["approve", "deny", "withdraw", "same"]
+    digest: str = ""
 
 
 class Approvals:
     """Records what approvers decide. A `deny` of what is active withdraws, and so revokes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything it rests on, injected
         self,
         decisions: Decisions,
         extension: Extension,
         signer: Callable[[DbSession], HeadSigner],
         trail: Trail,
         clock: Clock,
+        *,
+        withhold: Withhold = no_withholding,
     ) -> None:
         """Decide through `decisions`; `signer` gives the audit key."""
         self._decisions = decisions
@@ -53,72 +74,50 @@ class Approvals:
         self._signer = signer
         self._trail = trail
         self._clock = clock
+        self.withhold = withhold
 
     def decide(self, work: Work, record: Record, decider: Decider, ruling: Ruling) -> Record:
         """Record a second person's decision; never the actor's or the subject's own."""
         if decider.user_id in {record.actor_id, record.subject_id}:
             raise Forbidden("approval.not_a_second_person")
-        if ruling.lifetime is not None and ruling.choice == "deny":
-            raise InvalidRequest("approval.denied_and_shortened", "expires_in goes with an approval.")
-        wanted = self._decisions.extending(record) or record
-        if ruling.lifetime is not None and ruling.lifetime > wanted.lifetime:
-            raise InvalidRequest("approval.longer", "expires_in may only be shorter than what was asked for.")
-        known = impersonations.approval_of(work.session, record.id)
-        extending = wanted is not record and (known is None or known.digest != wanted.digest)
-        again = known is not None and not extending
-        decision = "withdraw" if again and ruling.choice == "deny" else ruling.choice
-        signed = self._sign(work, wanted if extending else record, decider, replace(ruling), decision)
-        held = self._decisions.hold(work, record)
-        if extending:
-            return self._decide_extension(work, held, decider, ruling, signed)
-        known = impersonations.approval_of(work.session, held.id)
-        if known is not None:
-            return self._decide_again(work, held, known, decider, signed)
-        if held.state is not State.AWAITING_APPROVAL or held.digest != record.digest or decision == "withdraw":
+        if ruling.choice == "deny" and (ruling.lifetime is not None or ruling.withhold_notice_until is not None):
+            raise InvalidRequest("approval.denied_with_conditions", "Conditions go with an approval.")
+        seen = record
+        for _ in range(_TRIES):
+            meaning = self._meaning(work.session, seen, decider, ruling, hold=False)
+            event = None if meaning.decision == "same" else self._sign(work, seen, decider, ruling, meaning)
+            held = self._decisions.hold(work, seen, decider)
+            if meaning == self._meaning(work.session, held, decider, ruling, hold=True):
+                return held if event is None else self._write(work, held, decider, ruling, event)
+            work.rollback()  # somebody decided meanwhile: what was signed is not what it would come to now
+            seen = impersonations.find(work.session, record.id) or record
+        raise Busy("approval.contended")
+
+    def _meaning(self, session: DbSession, record: Record, decider: Decider, ruling: Ruling, *, hold: bool) -> _Meaning:
+        wanted = self._decisions.waiting(session, record, State.AWAITING_APPROVAL, hold=hold)
+        if wanted is not None:
+            _check_lifetime(record, wanted, ruling)
+            return _Meaning(decision=ruling.choice, digest=wanted.digest)
+        known = impersonations.approval_of(session, record.id)
+        if known is None:
             raise Conflict("approval.not_awaited")
-        return self._decide_first(work, held, decider, ruling, signed)
-
-    def _decide_first(self, work: Work, held: Record, decider: Decider, ruling: Ruling, signed: _Signed) -> Record:
-        impersonations.add_approval(work.session, _row(held, decider, ruling, signed))
-        self._trail.record(work, signed.event)
-        if ruling.choice == "deny":
-            return self._decisions.end(work, held, decider.user_id, State.DENIED, "approval_denied")
-        if ruling.lifetime is not None and ruling.lifetime < held.lifetime:
-            held = impersonations.change(work.session, held.id, lifetime=ruling.lifetime) or held
-        return self._decisions.go_on(work, held, decider.user_id)
-
-    def _decide_again(self, work: Work, held: Record, known: Approval, decider: Decider, signed: _Signed) -> Record:
-        """Take the same decision once more as said already, and a `deny` after an `approve` as a withdrawal."""
-        withdrawal = signed.event.decision == "withdraw"
         own, stands = known.approver_id == decider.user_id, known.withdrawn_at is None
-        if own and stands and known.decision == ("deny" if withdrawal else "approve"):
-            return held
-        if not (withdrawal and own and stands and known.decision == "approve" and held.state in OPEN_STATES):
-            raise Conflict("decision.made")
-        known.withdrawn_at = signed.event.decided_at
-        self._trail.record(work, signed.event)
-        return self._decisions.withdraw(work, held, decider.user_id, "approval_withdrawn")
+        withdraws = ruling.choice == "deny" and known.decision == "approve"
+        if own and withdraws and stands and record.state in OPEN_STATES:
+            return _Meaning(decision="withdraw", digest=known.digest)
+        repeats = known.decision == ruling.choice and stands and ruling.lifetime in {None, known.lifetime}
+        if own and (repeats or (withdraws and not stands)):
+            return _Meaning(decision="same")
+        raise Conflict("decision.made")
 
-    def _decide_extension(self, work: Work, held: Record, decider: Decider, ruling: Ruling, signed: _Signed) -> Record:
-        wanted = self._decisions.extending(held)
-        if wanted is None or wanted.digest != signed.event.digest:
-            raise Conflict("extension.not_awaited")
-        self._trail.record(work, signed.event)
-        if ruling.choice == "deny":
-            return self._extension.drop(work, held)
-        if ruling.lifetime is not None:
-            wanted = replace(wanted, lifetime=max(held.lifetime, ruling.lifetime))
-        impersonations.put_approval(work.session, _row(wanted, decider, ruling, signed))
-        return self._extension.go_on(work, held, wanted)
-
-    def _sign(self, work: Work, record: Record, decider: Decider, ruling: Ruling, decision: str) -> _Signed:
-        """Sign before anything is locked: the digest is compared again afterwards."""
+    def _sign(self, work: Work, record: Record, decider: Decider, ruling: Ruling, meaning: _Meaning) -> ApprovalDecided:
+        """Sign before anything is locked: what it came to is compared again afterwards."""
         event = ApprovalDecided(
             impersonation_id=record.id,
             approver=decider.user_id,
             session_id=decider.session_id,
-            decision=decision,
-            digest=record.digest,
+            decision=meaning.decision,
+            digest=meaning.digest,
             decided_at=self._clock.now(),
             lifetime=ruling.lifetime,
             remark=ruling.remark,
@@ -127,20 +126,65 @@ class Approvals:
         kid, signature = self._signer(work.session).sign(
             statement({**said, "impersonation_id": record.id, "lifetime": ruling.lifetime})
         )
-        return _Signed(event=replace(event, kid=kid, signature=signature), kid=kid, signature=signature)
+        return replace(event, kid=kid, signature=signature)
+
+    def _write(self, work: Work, held: Record, decider: Decider, ruling: Ruling, event: ApprovalDecided) -> Record:
+        """Write what was signed; whoever is a lead no more approves nothing."""
+        approver = people.find(work.session, decider.user_id)
+        if approver is None or Role.LEAD not in approver.roles:
+            raise Forbidden("approval.not_a_lead")
+        if ruling.withhold_notice_until is not None:
+            held = self.withhold(work, held, by=decider.user_id, until=ruling.withhold_notice_until)
+        self._trail.record(work, event)
+        if event.decision == "withdraw":
+            return self._withdraw(work, held, event)
+        wanted = self._decisions.extending(held)
+        if wanted is not None:
+            return self._decide_extension(work, held, wanted, ruling, event)
+        impersonations.put_approval(work.session, _row(held, event))
+        if ruling.choice == "deny":
+            return self._decisions.end(work, held, decider.user_id, State.DENIED, "approval_denied")
+        if ruling.lifetime is not None and ruling.lifetime < held.lifetime:
+            held = impersonations.change(work.session, held.id, lifetime=ruling.lifetime) or held
+        return self._decisions.go_on(work, held, decider.user_id)
+
+    def _withdraw(self, work: Work, held: Record, event: ApprovalDecided) -> Record:
+        known = impersonations.approval_of(work.session, held.id)
+        if known is not None:
+            known.withdrawn_at = event.decided_at
+        return self._decisions.withdraw(work, held, event.approver, "approval_withdrawn")
+
+    def _decide_extension(
+        self, work: Work, held: Record, wanted: Record, ruling: Ruling, event: ApprovalDecided
+    ) -> Record:
+        """Decide on a longer life; a no leaves what is active as it is."""
+        if ruling.choice == "deny":
+            return self._extension.drop(work, held)
+        impersonations.put_approval(work.session, _row(wanted, event))
+        return self._extension.go_on(work, held, replace(wanted, lifetime=ruling.lifetime or wanted.lifetime))
 
 
-def _row(record: Record, decider: Decider, ruling: Ruling, signed: _Signed) -> Approval:
+def _check_lifetime(record: Record, wanted: Record, ruling: Ruling) -> None:
+    """Raise InvalidRequest for a lifetime beyond what was asked, or one that extends nothing."""
+    if ruling.lifetime is None:
+        return
+    if ruling.lifetime > wanted.lifetime:
+        raise InvalidRequest("approval.longer", "expires_in may only be shorter than what was asked for.")
+    if record.state is State.ACTIVE and ruling.lifetime <= record.lifetime:
+        raise InvalidRequest("approval.no_extension", "expires_in is not longer than it lives anyway.")
+
+
+def _row(record: Record, event: ApprovalDecided) -> Approval:
     return Approval(
         impersonation_id=record.id,
         digest=record.digest,
-        decision=ruling.choice,
-        approver_id=decider.user_id,
-        session_id=decider.session_id,
-        decided_at=signed.event.decided_at,
+        decision=event.decision,
+        approver_id=event.approver,
+        session_id=event.session_id,
+        decided_at=event.decided_at,
         withdrawn_at=None,
-        lifetime=ruling.lifetime,
-        remark=ruling.remark,
-        kid=signed.kid,
-        signature=signed.signature,
+        lifetime=event.lifetime,
+        remark=event.remark,
+        kid=event.kid,
+        signature=event.signature,
     )

@@ -11,7 +11,12 @@ LANGUAGE = "en"
 
 
 def _words(version: str, sentences: Sequence[str]) -> Words:
-    return Words(version, LANGUAGE, "\n".join(" ".join(sentence.split()) for sentence in sentences))
+    return Words(version, LANGUAGE, "\n".join(_one_line(sentence) for sentence in sentences))
+
+
+def _one_line(text: str) -> str:
+    """Keep what people typed from making lines of its own, or from writing backwards."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ...], lifetime: int) -> Words:
@@ -20,7 +25,7 @@ def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ..
     ticket = f" The ticket is {record.ticket_id}." if record.ticket_id else ""
     sentences = [
         f"{actor} asks to see your account as you see it, through {client}.",
-        f"The reason given is: {record.reason}.{ticket}",
+        f"The reason given is: “{record.reason}”.{ticket}",
         f"They may {may}, for at most {duration(lifetime)}.",
         f"This covers: {', '.join(scopes)}.",
         "They can never make payments, or change your password, limits, addresses or consents.",

@@ -160,7 +160,7 @@ class Judge:
             return "support_code", ask.code.consent_id
         if existing is not None:
             given = impersonations.consent_of(session, existing.id)
-            if given and given.decision == "approve" and given.digest == existing.digest and not given.withdrawn_at:
+            if given and given.decision == "approve" and _covers(given.digest, existing) and not given.withdrawn_at:
                 return "support_code" if given.kind == "support_code" else "given", given.id
         standing = impersonations.standing_consent(session, ask.subject_id, now=now, hold=hold)
         return ("none", None) if standing is None else ("standing", standing.id)
@@ -172,7 +172,17 @@ class Judge:
         approver = people.find(session, row.approver_id)
         if approver is None or not approver.enabled or Role.LEAD not in approver.roles:
             return "none"
-        return "given" if row.decision == "approve" and row.digest == existing.digest else "none"
+        return "given" if row.decision == "approve" and _covers(row.digest, existing) else "none"
+
+
+def _covers(digest: str | None, record: Record) -> bool:
+    """Tell whether what was decided on a digest holds for a record.
+
+    It does for the one it is bound to, and for the same with a shorter life: who agreed to an extension that is still
+    undecided, or came to nothing, agreed to what there is.
+    """
+    longer = record.extension_lifetime is not None and record.extension_lifetime >= record.lifetime
+    return digest is not None and (digest == record.digest or (longer and digest == record.extension_digest))
 
 
 def person(row: User) -> Person:

@@ -6,11 +6,13 @@ from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import Ask, Plan, Started, Verdict
+from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.digest import digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
+from authserver.impersonation.policy_files import CONSENT
 from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.impersonation.tickets import Tickets
@@ -36,6 +38,7 @@ class Lifecycle:
         *,
         tickets: Tickets,
         notices: Notices,
+        codes: ConsentCodes,
         hasher: SecretHasher,
         trail: Trail,
         clock: Clock,
@@ -47,6 +50,7 @@ class Lifecycle:
         self._limits = rules.impersonation
         self._tickets = tickets
         self._notices = notices
+        self._codes = codes
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -60,6 +64,8 @@ class Lifecycle:
         if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
             raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
+        if ask.consent_way == "code" and _lacks_consent(verdict.decision):
+            self._codes.check(work.session, fresh.subject_id)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
             return Plan(ask=ask, now=now, verdict=verdict, record=fresh, existing=existing)
@@ -145,6 +151,9 @@ class Lifecycle:
         state, pending_until = self._waiting(verdict.decision, record.consent_way, now)
         if state is record.state:
             return record
+        by_code = state is State.AWAITING_CONSENT and record.consent_way == "code"
+        if by_code:
+            self._codes.check(work.session, record.subject_id)
         there = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         moved = impersonations.move(
             work.session,
@@ -161,8 +170,21 @@ class Lifecycle:
         if moved is not None:
             if state is State.ACTIVE:
                 self._became_active(work, moved)
+            if by_code:
+                self._codes.issue(work, moved)
             self._notices.entered(work, moved)
         return moved
+
+    def vouched(self, ask: Ask) -> bool:
+        """Tell whether the ticket system vouches for the ticket of an ask; it is asked outside any transaction."""
+        return self._tickets.vouch_for(ask)
+
+    def patience(self, state: State, consent_way: str) -> int:
+        """Return for how many seconds a decision is waited for."""
+        if state is State.AWAITING_APPROVAL:
+            return self._limits.approval_seconds
+        by_message = {"mail": self._rules.consent.mail_seconds, "code": self._rules.consent.code_seconds}
+        return by_message.get(consent_way, self._limits.consent_seconds)
 
     def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
         target_hash = self._judge.target_hash(ask.subject_id)
@@ -204,6 +226,9 @@ class Lifecycle:
         return self.advance(work, held, plan.verdict) is not None
 
     def _add(self, work: Work, plan: Plan) -> bool:
+        by_code = plan.record.state is State.AWAITING_CONSENT and plan.record.consent_way == "code"
+        if by_code:
+            self._codes.check(work.session, plan.record.subject_id)
         try:
             impersonations.add(work.session, plan.record)
         except UniqueViolation:
@@ -213,6 +238,8 @@ class Lifecycle:
         ):
             return False
         self._trail.record(work, requested(plan, self._judge.policy.digest))
+        if by_code:
+            self._codes.issue(work, plan.record)
         if plan.active:
             self._became_active(work, plan.record)
         self._notices.entered(work, plan.record)
@@ -271,11 +298,9 @@ class Lifecycle:
             case Allow():
                 return State.ACTIVE, None
             case NeedsApproval():
-                return State.AWAITING_APPROVAL, now + self._limits.approval_seconds
+                return State.AWAITING_APPROVAL, now + self.patience(State.AWAITING_APPROVAL, consent_way)
             case NeedsConsent():
-                by_mail = consent_way == "mail"
-                wait = self._rules.consent.mail_seconds if by_mail else self._limits.consent_seconds
-                return State.AWAITING_CONSENT, now + wait
+                return State.AWAITING_CONSENT, now + self.patience(State.AWAITING_CONSENT, consent_way)
             case NeedsNotice():
                 gate_seconds = self._notices.gate_seconds
                 if gate_seconds is None:
@@ -283,6 +308,10 @@ class Lifecycle:
                 return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
+
+
+def _lacks_consent(decision: Decision) -> bool:
+    return isinstance(decision, NeedsConsent) or (isinstance(decision, NeedsApproval) and CONSENT in decision.also)
 
 
 def _activate(record: Record, now: int) -> Record:

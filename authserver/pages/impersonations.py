@@ -82,7 +82,7 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
     @blueprint.post("/account/consents")
     def grant_standing_consent() -> Response:
         def grant(work: Work, signed_in: SignedIn, _trace: Trace) -> Response:
-            parts.consents.grant_standing(work, _decider(signed_in), expires_in=_days() * 86400)
+            parts.standing.grant(work, _decider(signed_in), expires_in=_days() * 86400)
             return go_to("/account")
 
         return _act(parts, grant)
@@ -90,7 +90,8 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
     @blueprint.post("/account/consents/<consent_id>/withdraw")
     def withdraw_standing_consent(consent_id: str) -> Response:
         def withdraw(work: Work, signed_in: SignedIn, _trace: Trace) -> Response:
-            parts.consents.withdraw_standing(work, consent_id, _decider(signed_in))
+            parts.standing.withdraw(work, consent_id, _decider(signed_in))
+            parts.standing.withdraw_all(work, _decider(signed_in))  # the page shows one, and an app may have given more
             return go_to("/account")
 
         return _act(parts, withdraw)
@@ -119,7 +120,7 @@ def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, obje
     standing = impersonations.standing_consent(session, user.id, now=now)
     most = parts.settings.consent.standing_max_seconds
     return {
-        "asked": [one for one in shown if parts.consents.asked(one.record) and not one.record.overdue(now)],
+        "asked": [one for one in shown if parts.consents.asked(session, one.record) and not one.record.overdue(now)],
         "active": [one for one in shown if one.record.state is State.ACTIVE and not one.record.overdue(now)],
         "past": [one for one in shown if one.record.activated_at is not None and one.record.ended_at is not None],
         "standing": standing,
@@ -164,7 +165,7 @@ def _own(parts: PageParts, work: Work, trace: Trace, signed_in: SignedIn, impers
 
 
 def _request_page(parts: PageParts, work: Work, signed_in: SignedIn, record: Record) -> Response:
-    asked = parts.consents.asked(record) and not record.overdue(parts.clock.now())
+    asked = parts.consents.asked(work.session, record) and not record.overdue(parts.clock.now())
     words = parts.consents.words(work.session, record) if asked else None
     names = people.named(work.session, {record.actor_id})
     html = render_template(

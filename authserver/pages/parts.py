@@ -14,6 +14,7 @@ from authserver.impersonation.consents import Consents
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.notify.objections import Objections
+from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.settings import Settings
 from authserver.tokens.issuer import Issuer
@@ -41,6 +42,7 @@ class PageParts:
     bearer: BearerAuthentication
     support_codes: SupportCodes
     consents: Consents
+    standing: StandingConsents
     lifecycle: Lifecycle
     logouts: UpstreamLogouts
     leaving: Leaving

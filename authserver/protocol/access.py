@@ -157,6 +157,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.stream_impersonation", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
     Rule("api.decide_approval", _P, IMPERSONATIONS_APPROVE, frozenset({Role.LEAD})),
     Rule("api.decide_consent", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("api.enter_consent_code", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, _ENDING_ANY),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.ACTOR),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.SUBJECT),

@@ -267,6 +267,18 @@ def change(session: DbSession, impersonation_id: str, **values: int | str | None
     return _one(session.scalars(statement).one_or_none())
 
 
+def standing_of(session: DbSession, subject_id: str, *, now: int) -> list[Consent]:
+    """Return every standing consent of a customer that is valid now."""
+    query = select(Consent).where(
+        Consent.kind == "standing",
+        Consent.subject_id == subject_id,
+        Consent.decision == "approve",
+        Consent.withdrawn_at.is_(None),
+        or_(Consent.expires_at.is_(None), Consent.expires_at > now),
+    )
+    return list(session.scalars(query.order_by(Consent.given_at, Consent.id)).all())
+
+
 def resting_on(session: DbSession, consent_id: str) -> list[Record]:
     """Return the active ones that rest on a consent, in the order in which they are locked."""
     query = select(Impersonation).where(Impersonation.consent_id == consent_id, Impersonation.state == State.ACTIVE)
@@ -298,6 +310,13 @@ def put_consent(session: DbSession, row: Consent) -> None:
         session.delete(known)
         session.flush()
     add_consent(session, row)
+
+
+def bind_again(session: DbSession, impersonation_id: str, *, before: str, digest: str) -> None:
+    """Bind what was decided on one digest of an impersonation to another one of it."""
+    for table in (Approval, Consent):
+        bound = update(table).where(table.impersonation_id == impersonation_id, table.digest == before)
+        session.execute(bound.values(digest=digest).execution_options(synchronize_session=False))
 
 
 def consent(session: DbSession, consent_id: str, *, hold: bool = False) -> Consent | None:

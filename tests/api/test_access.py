@@ -38,6 +38,12 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.report_device": ("POST", f"{ONE}/device", {"state": "ended"}),
     "api.decide_approval": ("POST", f"{ONE}/approval", {"decision": "deny"}),
     "api.decide_consent": ("POST", f"{ONE}/consent", {"decision": "deny"}),
+    "api.enter_consent_code": ("POST", f"{ONE}/consent-code", {"code": "000000"}),
+    "api.extend_impersonation": ("POST", f"{ONE}/extend", {"expires_in": 3600}),
+    "api.file_report": ("POST", f"{ONE}/report", {"report": "what was done"}),
+    "api.list_consents": ("GET", "/api/v1/consents", None),
+    "api.grant_consent": ("POST", "/api/v1/consents", {"expires_in": 3600}),
+    "api.withdraw_consent": ("POST", "/api/v1/consents/{consent}/withdraw", None),
     "api.end_impersonation": ("POST", f"{ONE}/end", None),
     "api.list_actions": ("GET", f"{ONE}/actions", None),
     "api.report_actions": ("POST", f"{ONE}/actions", {"actions": ACTIONS}),
@@ -60,6 +66,12 @@ MAY: dict[str, set[str]] = {
     "api.report_device": {"agent"},
     "api.decide_approval": {"lead"},
     "api.decide_consent": {"customer"},
+    "api.enter_consent_code": {"agent"},
+    "api.extend_impersonation": {"agent"},
+    "api.file_report": {"agent"},
+    "api.list_consents": {"customer", "vip"},
+    "api.grant_consent": {"customer", "vip"},
+    "api.withdraw_consent": {"customer"},
     "api.end_impersonation": {"agent", "lead", "admin", "customer"},
     "api.list_actions": {"agent", "lead", "auditor", "admin", "customer"},
     "api.report_actions": set(),
@@ -78,6 +90,8 @@ COLLECTIONS = frozenset(
     endpoint for endpoint, (_, path, _) in CALLS.items() if path.startswith(("/api/v1", "/session")) and "{" not in path
 )
 """What asks only who the caller is, not what is theirs."""
+OF_CUSTOMERS = frozenset({"pages.revoke_support_code", "api.withdraw_consent"})
+"""What is looked up among a customer's own: staff are refused before."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,14 @@ class Walk:
         started = world.start().json["id"]
         handoff = world.api("POST", "/appetize/handoffs", "agent", json={"impersonation": started, "app": "demo-bank"})
         code = world.api("POST", "/session/support-codes", "customer").json["id"]
-        known = {"{id}": started, "{handoff}": handoff.json["id"], "{code}": code, "{customer}": world.id("customer")}
+        consent = world.api("GET", "/api/v1/consents", "customer").json["items"][0]["id"]
+        known = {
+            "{id}": started,
+            "{handoff}": handoff.json["id"],
+            "{code}": code,
+            "{consent}": consent,
+            "{customer}": world.id("customer"),
+        }
         return cls(world, known)
 
     def call(self, endpoint: str, **credential: Any) -> Answer:
@@ -196,7 +217,7 @@ def test_call_is_refused_to_everybody_else_and_the_refusal_recorded(world: World
     walk = Walk.begin(world)
     for who in sorted({*STAFF_AND_CUSTOMERS, "agent2", "vip"} - MAY[endpoint]):
         refused = walk.call(endpoint, who=who)
-        strangers = {"vip"} if endpoint == "pages.revoke_support_code" else {"agent2", "vip"}
+        strangers = {"vip"} if endpoint in OF_CUSTOMERS else {"agent2", "vip"}
         own = endpoint in COLLECTIONS or not MAY[endpoint] or who not in strangers
         assert refused.status_code == (403 if own else 404), (who, refused.text)
         assert refused.headers["Content-Type"] == "application/problem+json"

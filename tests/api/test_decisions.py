@@ -62,6 +62,8 @@ def test_decision_activates_what_waited_for_it(make_world: MakeWorld, what: str)
         "by": world.id(DECIDES[what]),
         "at": "2027-01-15T08:00:02.000Z",
         "withdrawn_at": None,
+        "expires_in": None,
+        **({"way": "app", "remark": None} if what == "consent" else {"way": None, "remark": ""}),
     }
     assert decided.json["expires_at"] == "2027-01-15T09:00:02.000Z"
     assert world.introspect(world.way_c(started["handle"]).json["access_token"])["active"]

@@ -37,7 +37,7 @@ class Gate:
         outbox.accept_notice(work.session, held.id)
         told = impersonations.find(work.session, held.id) or held
         try:
-            ask = ask_as_started(work, told, now=now)
+            ask = ask_as_started(work.session, told, now=now)
             verdict = self._judge.judge(work.session, ask, told, now=now, hold=True)
             self._lifecycle.advance(work, told, verdict)
         except Refusal as refusal:
