@@ -1,17 +1,19 @@
 """Device authorizations (RFC 8628): a device asks, a person is shown what for, and decides once."""
 
 import hmac
+import json
 import re
 from dataclasses import dataclass, field
 
 from authserver.accounts.refusals import Busy, NothingToAllow, Throttled, UnknownUserCode
 from authserver.accounts.sessions import Place
+from authserver.accounts.sites import beginning, in_full, in_short
 from authserver.audit.chain import Trail
 from authserver.audit.events import ApplicationAllowed, DeviceApproved, DeviceDenied, DeviceRequested
 from authserver.clock import Clock
 from authserver.entropy import Entropy
-from authserver.protocol.names import GRANT_DEVICE_CODE
-from authserver.protocol.refusals import Forbidden
+from authserver.protocol.access import SCOPES_OF_ROLES
+from authserver.protocol.names import DEVICE_FAMILY_PREFIX, GRANT_DEVICE_CODE
 from authserver.protocol.scopes import Scope
 from authserver.storage import DbSession, authorizations, clients, devices, people
 from authserver.storage.clients import RegisteredClient
@@ -31,11 +33,11 @@ _SECONDS = 600
 _MAX_TYPED = 64
 _MAX_USER_AGENT = 255
 _MAX_WAITING = 20_000
-_MAX_WAITING_OF_ADDRESS = 50
+_MAX_WAITING_OF_CLIENT = 5_000
+_MAX_WAITING_OF_SITE = 50
 _TRIES = 5
 _BETWEEN = re.compile(r"[\s._\u2010-\u2015-]+")
 _CODE = re.compile(rf"[{LETTERS}]{{{2 * _HALF}}}")
-_OUT_OF_DATE = "This page is out of date, or it was not ours. Enter the code again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +52,26 @@ class Requested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What a person decides on: who asks, from where, and for what of that which the person has."""
+    """What a person decides on: who asks, from where, and for what; `scopes` is what they have of `target`."""
 
     user_code: str
     client: RegisteredClient
     family_id: str
+    target: Target
     scopes: tuple[Scope, ...]
     address: str
     user_agent: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a form says that its person was shown; the `proof` tells whether they were. `scopes` is a scope string."""
+
+    user_code: str
+    family_id: str
+    scopes: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +97,18 @@ class Devices:
     def request(self, work: Work, client_id: str, target: Target, place: Place) -> Requested:
         """Take up what a device asks for (RFC 8628 §3.2). Raises Throttled or Busy when too many wait."""
         work.lock()
-        now, family_id = self._clock.now(), self._entropy.identifier("fam")
-        every, own = devices.count_waiting(work.session, client_id, place.address, now=now)
-        if own >= _MAX_WAITING_OF_ADDRESS:
-            raise Throttled("device.too_many_of_address", _SECONDS)
-        if every >= _MAX_WAITING:
-            raise Busy("device.too_many")
+        now, address = self._clock.now(), in_full(place.address)
+        self._check_room(work.session, client_id, address)
         values = {
             "client_id": client_id,
             "scopes": list(target.names),
             "resources": list(target.resources),
-            "address": place.address,
+            "address": address,
             "user_agent": place.user_agent[:_MAX_USER_AGENT],
             "interval": INTERVAL_SECONDS,
             "created_at": now,
             "expires_at": now + _SECONDS,
-            "family_id": family_id,
+            "family_id": self._entropy.identifier(DEVICE_FAMILY_PREFIX),
         }
         for _ in range(_TRIES):
             device_code, letters = self._entropy.token(), self._letters()
@@ -108,17 +117,21 @@ class Devices:
                 break
         else:
             raise Busy("device.codes_taken")
-        event = DeviceRequested(
-            family_id=family_id,
-            client_id=client_id,
-            resources=target.resources,
-            scopes=target.names,
-            address=place.address,
-        )
-        self._trail.record(work, event)
         return Requested(
-            device_code=device_code, user_code=_shown(letters), expires_in=_SECONDS, interval=INTERVAL_SECONDS
+            device_code=device_code, user_code=_spelled(letters), expires_in=_SECONDS, interval=INTERVAL_SECONDS
         )
+
+    def _check_room(self, session: DbSession, client_id: str, address: str) -> None:
+        """Refuse when too many wait: of this client from this site, of this client, or of all."""
+        every, own, from_there = devices.count_waiting(
+            session, client_id, address, beginning(address), now=self._clock.now()
+        )
+        if from_there >= _MAX_WAITING_OF_SITE:
+            raise Throttled("device.too_many_of_address", _SECONDS)
+        if own >= _MAX_WAITING_OF_CLIENT:
+            raise Busy("device.too_many_of_client")
+        if every >= _MAX_WAITING:
+            raise Busy("device.too_many")
 
     def find(self, session: DbSession, user_code: str, user_id: str, *, hold: bool = False) -> Waiting:
         """Return what waits behind a code as `read_user_code` gives it, cut by what the person has.
@@ -132,15 +145,17 @@ class Devices:
             raise UnknownUserCode("user_code.unknown")
         self._check(found, client)
         target = targets.restore(session, found.resources, found.scopes, self._issuer)
-        scopes = tuple(scope for scope in targets.available(session, user_id, target) if scope.name in client.scopes)
+        may_have = client.scopes - SCOPES_OF_ROLES
+        scopes = tuple(scope for scope in targets.available(session, user_id, target) if scope.name in may_have)
         if not scopes:
             raise NothingToAllow("scope.nothing_left")
         return Waiting(
             user_code=user_code,
             client=client,
             family_id=found.family_id,
+            target=target,
             scopes=scopes,
-            address=found.address,
+            address=in_short(found.address),
             user_agent=found.user_agent,
             created_at=found.created_at,
         )
@@ -153,25 +168,34 @@ class Devices:
         if not client.enabled or GRANT_DEVICE_CODE not in client.grant_types:
             raise UnknownUserCode("user_code.client")
 
-    def proof(self, waiting: Waiting, session_id: str) -> str:
-        """Return the proof that this session was shown what a device asks for, and nobody guessed its code."""
+    def shown(self, waiting: Waiting, session_id: str) -> Shown:
+        """Return what this session is shown of what waits, with the proof that nobody guessed its code."""
         scopes = " ".join(sorted(scope.name for scope in waiting.scopes))
-        return self._hasher.hash(SecretKind.DEVICE_SHOWN, f"{session_id}.{waiting.family_id}.{scopes}")
+        return Shown(
+            user_code=waiting.user_code,
+            family_id=waiting.family_id,
+            scopes=scopes,
+            proof=self._proof(session_id, waiting.user_code, waiting.family_id, scopes),
+        )
 
-    def decide(self, work: Work, by: Decider, user_code: str, proof: str, *, allow: bool) -> None:
+    def _proof(self, *shown: str) -> str:
+        return self._hasher.hash(SecretKind.DEVICE_SHOWN, json.dumps(shown))
+
+    def decide(self, work: Work, by: Decider, shown: Shown, *, allow: bool) -> None:
         """Write a person's decision, the first alone (RFC 8628 §3.3).
 
-        Raises UnknownUserCode when nothing waits any more, Forbidden when the person is gone or was shown other things.
+        Nothing is looked up for who was not shown it. Raises UnknownUserCode, whatever the reason.
         """
+        proof = self._proof(by.session_id, shown.user_code, shown.family_id, shown.scopes)
+        if not hmac.compare_digest(proof.encode(), shown.proof.encode()):
+            raise UnknownUserCode("device.not_shown")
         work.lock()
         self._hold(work, by)
-        waiting = self.find(work.session, user_code, by.user_id, hold=True)
-        if not hmac.compare_digest(self.proof(waiting, by.session_id).encode(), proof.encode()):
-            raise Forbidden("device.not_shown", _OUT_OF_DATE)
+        waiting = self._as_shown(work.session, by, shown)
         names = tuple(scope.name for scope in waiting.scopes)
         decided = devices.decide(
             work.session,
-            self._user_hash(_letters_of(user_code)),
+            self._user_hash(_letters_of(shown.user_code)),
             APPROVED if allow else DENIED,
             user_id=by.user_id,
             session_id=by.session_id,
@@ -180,6 +204,7 @@ class Devices:
         )
         if not decided:
             raise UnknownUserCode("user_code.decided")
+        self._trail.record(work, _requested(waiting))
         if allow:
             self._allowed(work, by, waiting, names)
         else:
@@ -197,7 +222,16 @@ class Devices:
         user = people.find(work.session, by.user_id, hold=True)
         behind = people.find_session(work.session, by.session_id, hold=True)
         if user is None or not user.enabled or behind is None or behind.ended_at is not None:
-            raise Forbidden("person.not_signed_in_any_more", _OUT_OF_DATE)
+            raise UnknownUserCode("person.not_signed_in_any_more")
+
+    def _as_shown(self, session: DbSession, by: Decider, shown: Shown) -> Waiting:
+        try:
+            waiting = self.find(session, shown.user_code, by.user_id, hold=True)
+        except NothingToAllow as refusal:
+            raise UnknownUserCode(refusal.reason) from refusal
+        if self.shown(waiting, by.session_id) != shown:
+            raise UnknownUserCode("device.changed")
+        return waiting
 
     def _allowed(self, work: Work, by: Decider, waiting: Waiting, names: tuple[str, ...]) -> None:
         client_id = waiting.client.client_id
@@ -236,10 +270,22 @@ class Devices:
 def read_user_code(typed: str) -> str:
     """Return a code as people are shown it, from whatever case and separators; empty for what is none (§6.1)."""
     letters = _BETWEEN.sub("", typed).upper() if len(typed) <= _MAX_TYPED else ""
-    return _shown(letters) if _CODE.fullmatch(letters) else ""
+    return _spelled(letters) if _CODE.fullmatch(letters) else ""
 
 
-def _shown(letters: str) -> str:
+def _requested(waiting: Waiting) -> DeviceRequested:
+    """Tell of a request once a person has decided on it: anybody may ask, and what nobody takes up is no evidence."""
+    return DeviceRequested(
+        family_id=waiting.family_id,
+        client_id=waiting.client.client_id,
+        resources=waiting.target.resources,
+        scopes=waiting.target.names,
+        address=waiting.address,
+        requested_at=waiting.created_at,
+    )
+
+
+def _spelled(letters: str) -> str:
     return f"{letters[:_HALF]}-{letters[_HALF:]}"
 
 

@@ -1,20 +1,17 @@
 """Guessing is slowed down: by account, known or not, and by address, each failure doubling the wait."""
 
-import ipaddress
 import unicodedata
 from dataclasses import replace
 from enum import StrEnum
 
 from authserver.accounts.refusals import Throttled
+from authserver.accounts.sites import site
 from authserver.clock import Clock
 from authserver.settings import Accounts
 from authserver.storage import accounts
 from authserver.storage.accounts import Backoff
 from authserver.storage.database import Work
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
-
-_IPV6_SITE = 64
-"""What one subscriber has of IPv6 (RFC 6177): fewer bits are no other guesser."""
 
 
 class Guess(StrEnum):
@@ -93,18 +90,7 @@ class Throttle:
         return self._hasher.hash(SecretKind.THROTTLE, f"{guess}\0{folded}")
 
     def _address(self, address: str) -> str:
-        return self._hasher.hash(SecretKind.THROTTLE, f"address\0{_site(address)}")
-
-
-def _site(address: str) -> str:
-    """Return what one guesser can easily change within: a whole IPv4 address, a /64 of IPv6."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, _IPV6_SITE), strict=False))
+        return self._hasher.hash(SecretKind.THROTTLE, f"address\0{site(address)}")
 
 
 def _doubling(first: int, last: int) -> tuple[int, ...]:

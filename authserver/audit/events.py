@@ -620,9 +620,10 @@ class ApplicationWithdrawn(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceRequested(Event):
-    """A device asked for a person's tokens, and waits for a decision (RFC 8628)."""
+    """A device asked for a person's tokens (RFC 8628); recorded when its person decides, whatever they decide."""
 
     name: ClassVar[str] = "device:requested"
+    version: ClassVar[int] = 2
     personal: ClassVar[frozenset[str]] = frozenset({"address"})
 
     family_id: str
@@ -632,6 +633,8 @@ class DeviceRequested(Event):
     scopes: tuple[str, ...]
     address: str
     """Where the device asked from."""
+    requested_at: int
+    """When it asked, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

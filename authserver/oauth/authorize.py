@@ -147,8 +147,7 @@ def decide_consent(parts: OAuthParts) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
-            trace.actor = signed_in.user_id
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             parameters = _parameters(request.form.get("query", "").encode("ascii", "replace"))
             client, redirect_uri = _client_and_uri(work, parameters, trace)
             trace.client_id = client.client_id

@@ -45,7 +45,7 @@ class ClientAuthentication:
             client = clients.find(work.session, client_id)
             if client is not None and client.enabled and client.auth_method == PUBLIC:
                 trace.tried_client_id = client_id
-                trace.client_id = client_id
+                trace.client_id, trace.unproven = client_id, True
                 return client
         return self.authenticate(work, request, form, trace)
 

@@ -29,7 +29,10 @@ def _respond(parts: OAuthParts, work: Work, trace: Trace) -> Response:
     if GRANT_DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient("grant.not_the_clients")
     issuer = parts.settings.issuer
-    target = targets.resolve_sign_in(work.session, client, form.all("resource"), form.get("scope"), issuer)
+    whole = targets.resolve_sign_in(work.session, client, form.all("resource"), form.get("scope"), issuer)
+    target = targets.for_device(whole)
+    if form.get("scope") is not None and target != whole:
+        raise InvalidScope("scope.never_by_device")
     if not target.asked:
         raise InvalidScope("scope.nothing_left")
     place = Place(trace.address, request.headers.get("User-Agent", ""))

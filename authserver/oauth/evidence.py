@@ -4,7 +4,7 @@ from authserver.impersonation.asks import ActingPerson
 from authserver.oauth.foreign_evidence import ForeignEvidence
 from authserver.protocol.access import IMPERSONATE, entitled
 from authserver.protocol.actors import Actor, MayAct
-from authserver.protocol.names import TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, Kind
+from authserver.protocol.names import TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, Kind, is_device_family
 from authserver.protocol.refusals import AccessDenied, InvalidEvidence
 from authserver.protocol.tokens import VerifiedToken
 from authserver.storage import DbSession, people, resources
@@ -53,6 +53,8 @@ class EvidenceRules:
             raise AccessDenied("actor.not_entitled")
         if token.kind is Kind.ACCESS and IMPERSONATE not in token.scope:
             raise AccessDenied("actor.without_impersonate")
+        if is_device_family(token.family_id):
+            raise AccessDenied("actor.by_device")
         return ActingPerson(user_id=token.user_id, authentication=token.authentication), token.may_act
 
     def own_user(self, session: DbSession, client: RegisteredClient, unverified_token: str) -> VerifiedToken:

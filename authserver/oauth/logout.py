@@ -44,8 +44,7 @@ def confirm_logout(parts: OAuthParts) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
-            trace.actor = signed_in.user_id
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             target = request.form.get("target", "")
             genuine = parts.markers.genuine("logout", target, request.form.get("proof", ""))
             return parts.leaving.leave(work, signed_in, target if target and genuine else None)

@@ -110,8 +110,7 @@ def _act(parts: PageParts, action: Action, *, fresh: bool = True) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
-            trace.actor = signed_in.user_id
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             if fresh and not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
                 return go_to(_TO_LOGIN)
             return action(work, signed_in)

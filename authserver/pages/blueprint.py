@@ -5,6 +5,7 @@ from flask import Blueprint, Response, render_template
 from authserver.pages.account import add_account
 from authserver.pages.assets import add_assets
 from authserver.pages.backchannel import backchannel_logout
+from authserver.pages.bearers import refuse_bearers
 from authserver.pages.device import add_device
 from authserver.pages.impersonations import add_impersonations
 from authserver.pages.moments import moment
@@ -22,6 +23,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     """Return the pages' blueprint."""
     blueprint = Blueprint("pages", __name__, template_folder="templates")
     blueprint.add_app_template_filter(moment)
+    refuse_bearers(blueprint, parts)
     add_assets(blueprint)
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 
-from authserver.accounts.devices import Decider, Waiting, read_user_code
+from authserver.accounts.devices import Decider, Shown, Waiting, read_user_code
 from authserver.accounts.refusals import NothingToAllow, Throttled, UnknownUserCode
 from authserver.accounts.throttle import Guess
 from authserver.pages.parts import PageParts
@@ -99,7 +99,7 @@ def _confirm_page(parts: PageParts, work: Work, trace: Trace, signed_in: SignedI
         csrf=parts.browser.csrf(parts.browser.cookie()),
         username=_username(work, signed_in),
         code=waiting.user_code,
-        proof=parts.devices.proof(waiting, signed_in.session_id),
+        shown=parts.devices.shown(waiting, signed_in.session_id),
         client=waiting.client,
         scopes=[(scope.name, scope.resource) for scope in waiting.scopes],
         described=resources.descriptions(work.session),
@@ -118,17 +118,32 @@ def _username(work: Work, signed_in: SignedIn) -> str:
 
 
 def _decide(parts: PageParts) -> Response:
-    trace, code = new_trace(), read_user_code(request.form.get("user_code", ""))
+    trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
-            trace.actor = signed_in.user_id
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             outcome = _OUTCOMES.get(request.form.get("decision", ""))
             if outcome is None:
                 raise InvalidRequest("device.decision")
             by = Decider(user_id=signed_in.user_id, session_id=signed_in.session_id, address=trace.address)
-            parts.devices.decide(work, by, code, request.form.get("proof", ""), allow=outcome == _ALLOWED)
+            _write(parts, work, by, allow=outcome == _ALLOWED)
             return go_to(f"/device/{outcome}")
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
+
+
+def _write(parts: PageParts, work: Work, by: Decider, *, allow: bool) -> None:
+    """Write a decision; one that fails is counted like a wrong code."""
+    shown = Shown(
+        user_code=read_user_code(request.form.get("user_code", "")),
+        family_id=request.form.get("family_id", ""),
+        scopes=request.form.get("scopes", ""),
+        proof=request.form.get("proof", ""),
+    )
+    try:
+        parts.devices.decide(work, by, shown, allow=allow)
+    except UnknownUserCode:
+        work.rollback()  # nothing is written yet, and nobody else has to wait for what was held
+        parts.sign_in.throttle.claim(work, Guess.USER_CODE, by.user_id, by.address)
+        raise

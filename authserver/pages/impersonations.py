@@ -134,8 +134,7 @@ def _act(parts: PageParts, action: Action) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
-            trace.actor = signed_in.user_id
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             user = people.find(work.session, signed_in.user_id)
             if user is None or not _may(trace.endpoint, user.roles):
                 raise Forbidden("access.table")

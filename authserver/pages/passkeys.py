@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, json, request
 
 from authserver.accounts.authentication import is_fresh
-from authserver.accounts.refusals import Throttled, WrongCredentials
+from authserver.accounts.refusals import WrongCredentials
 from authserver.pages.account import FRESH_SECONDS
 from authserver.pages.parts import PageParts
 from authserver.pages.sign_in import LOGIN, go_on, return_to
@@ -83,8 +83,7 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
 
 def _fresh(parts: PageParts, work: Work, trace: Trace) -> SignedIn:
     """Return who asks, signed in freshly enough to change how they sign in."""
-    signed_in = parts.browser.require(work, request.headers.get("X-CSRF-Token"))
-    trace.actor = signed_in.user_id
+    signed_in = parts.browser.require(work, request.headers.get("X-CSRF-Token"), trace)
     if not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
         raise InsufficientUserAuthentication("account.not_fresh", extra={"max_age": FRESH_SECONDS})
     return signed_in
@@ -99,7 +98,4 @@ def _answer(parts: PageParts, handle: Callable[[Work, Trace], Response]) -> Resp
             return problem(refusal)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
-            response = problem(refusal)
-            if isinstance(refusal, Throttled):
-                response.headers["Retry-After"] = str(refusal.retry_after)
-            return response
+            return problem(refusal)

@@ -24,7 +24,7 @@ from authserver.tokens import targets
 from authserver.tokens.issuer import Draft, Minted
 from authserver.web.browser import SignedIn
 from authserver.web.fields import Fields
-from authserver.web.refusals import Trace, json_answer, new_trace, oauth_error, problem
+from authserver.web.refusals import Trace, json_answer, new_trace, oauth_error
 
 PATH = "/session/token"
 _WAY = "session"
@@ -56,7 +56,7 @@ def add_session_token(blueprint: Blueprint, parts: PageParts) -> None:
                 response = json_answer(_respond(parts, work, trace))
             except Refusal as refusal:
                 parts.refusals.refuse(work, trace, refusal)
-                response = problem(refusal) if "Authorization" in request.headers else oauth_error(refusal)
+                response = oauth_error(refusal)
         return _shared(parts, response)
 
     @blueprint.route(PATH, methods=["OPTIONS"], provide_automatic_options=False)
@@ -70,7 +70,6 @@ def add_session_token(blueprint: Blueprint, parts: PageParts) -> None:
 
 
 def _respond(parts: PageParts, work: Work, trace: Trace) -> dict[str, object]:
-    _refuse_bearers(parts, work, trace)
     origin = request.headers.get("Origin")
     if origin is None or origin not in parts.settings.session_token.allowed_origins():
         raise ForeignOrigin("origin.missing" if origin is None else "origin.foreign")
@@ -91,13 +90,6 @@ def _respond(parts: PageParts, work: Work, trace: Trace) -> dict[str, object]:
         "expires_in": minted.expires_in,
         "scope": join_scope(minted.draft.scope),
     }
-
-
-def _refuse_bearers(parts: PageParts, work: Work, trace: Trace) -> None:
-    """Refuse whoever comes with a token, one with `act` above all: only a browser's session counts here."""
-    header = request.headers.get("Authorization")
-    if header is not None:
-        parts.bearer.authenticate(work.session, header, trace).demand(trace.endpoint)
 
 
 def _check_strength(parts: PageParts, signed_in: SignedIn) -> None:

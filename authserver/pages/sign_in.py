@@ -196,7 +196,7 @@ def _sign_out(parts: PageParts) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            signed_in = parts.browser.require(work, request.form.get("csrf"))
+            signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)

@@ -66,7 +66,6 @@ def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:
     @blueprint.post(f"{PATH}/<code_id>/revoke")
     def take_support_code_back(code_id: str) -> Response:
         def revoke(work: Work, trace: Trace) -> Response:
-            _refuse_bearers(parts, work, trace)
             parts.support_codes.revoke(work, code_id, _maker(parts, work, trace, request.form.get("csrf")))
             return go_to("/account")
 
@@ -116,7 +115,7 @@ def _maker(parts: PageParts, work: Work, trace: Trace, csrf: str | None, *, safe
             raise InvalidToken("token.not_a_person")
         session_id = bearer.token.authentication.session_id
         return Maker(user_id=bearer.user_id, session_id=session_id, client_id=bearer.token.client_id)
-    signed_in = parts.browser.signed_in(work) if safe else parts.browser.require(work, csrf)
+    signed_in = parts.browser.signed_in(work) if safe else parts.browser.require(work, csrf, trace)
     if signed_in is None:
         raise InvalidToken("token.missing")
     trace.actor = signed_in.user_id
@@ -125,12 +124,6 @@ def _maker(parts: PageParts, work: Work, trace: Trace, csrf: str | None, *, safe
     if not may_call(trace.endpoint, Caller(Credential.BROWSER, roles=roles), _OWN):
         raise Forbidden("access.table")
     return Maker(user_id=signed_in.user_id, session_id=signed_in.session_id, client_id=None)
-
-
-def _refuse_bearers(parts: PageParts, work: Work, trace: Trace) -> None:
-    header = request.headers.get("Authorization")
-    if header is not None:
-        parts.bearer.authenticate(work.session, header, trace).demand(trace.endpoint, frozenset(_OWN))
 
 
 def _wanted() -> Wanted:

@@ -28,7 +28,9 @@ OFFLINE_ACCESS = "offline_access"
 OIDC_SCOPES = frozenset({OPENID, "profile", "email", OFFLINE_ACCESS})
 """The scopes of OIDC Core §5.4 and §11: anybody may have them, at the issuer alone."""
 
-ISSUER_SCOPES = frozenset[str]().union(OIDC_SCOPES, *ROLE_SCOPES.values())
+SCOPES_OF_ROLES = frozenset[str]().union(*ROLE_SCOPES.values())
+"""The issuer's scopes that roles alone entitle to. None comes by a device: who began it would decide as its person."""
+ISSUER_SCOPES = OIDC_SCOPES | SCOPES_OF_ROLES
 
 
 def entitled(roles: Iterable[str]) -> frozenset[str]:

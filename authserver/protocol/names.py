@@ -28,6 +28,15 @@ def is_user_id(text: str) -> bool:
     return _USER_ID.fullmatch(text) is not None
 
 
+DEVICE_FAMILY_PREFIX = "dvf"
+"""Every family of tokens that a device began has an id that begins so, for as long as anything comes of it."""
+
+
+def is_device_family(family_id: str | None) -> bool:
+    """Tell whether what belongs to this family came by a device (RFC 8628)."""
+    return family_id is not None and family_id.startswith(f"{DEVICE_FAMILY_PREFIX}_")
+
+
 class Way(StrEnum):
     """The ways of token exchange (design section 3)."""
 

@@ -34,12 +34,18 @@ def add(session: DbSession, values: Mapping[str, Any]) -> bool:
     return insert_ignoring(session, DeviceCode, values)
 
 
-def count_waiting(session: DbSession, client_id: str, address: str, *, now: int) -> tuple[int, int]:
-    """Return how many wait for a decision: all, and those of one client from one address."""
-    theirs = (DeviceCode.client_id == client_id) & (DeviceCode.address == address)
-    query = select(func.count(), func.count().filter(theirs)).where(*_waiting(now))
-    every, own = session.execute(query.select_from(DeviceCode)).one()
-    return int(every), int(own)
+def count_waiting(
+    session: DbSession, client_id: str, address: str, beginning: str | None, *, now: int
+) -> tuple[int, int, int]:
+    """Return how many wait for a decision: all, those of one client, and of these those from one site.
+
+    A site is an address, or all that have this `beginning`.
+    """
+    theirs = DeviceCode.client_id == client_id
+    there = DeviceCode.address == address if beginning is None else DeviceCode.address.startswith(beginning)
+    query = select(func.count(), func.count().filter(theirs), func.count().filter(theirs, there))
+    every, own, from_there = session.execute(query.select_from(DeviceCode).where(*_waiting(now))).one()
+    return int(every), int(own), int(from_there)
 
 
 def of_device(session: DbSession, device_code_hash: str) -> StoredDevice | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID, entitled
+from authserver.protocol.access import ISSUER_SCOPES, OIDC_SCOPES, OPENID, SCOPES_OF_ROLES, entitled
 from authserver.protocol.refusals import InvalidScope, InvalidTarget
 from authserver.protocol.scopes import Scope, join_scope, parse_scope
 from authserver.storage import DbSession, people, resources
@@ -80,6 +80,11 @@ def resolve_sign_in(
     target = resolve(session, client, uris, rest or (None if scope is None else ""), of_people=True)
     audience = target.resources if not openid or issuer in target.resources else (*target.resources, issuer)
     return Target(audience, (*openid.values(), *target.asked))
+
+
+def for_device(target: Target) -> Target:
+    """Return what a device may ask of a target: nothing that lets whoever holds it decide as the person."""
+    return Target(target.resources, tuple(scope for scope in target.asked if scope.name not in SCOPES_OF_ROLES))
 
 
 def restore(session: DbSession, uris: Iterable[str], names: Iterable[str], issuer: str) -> Target:

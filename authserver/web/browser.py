@@ -9,6 +9,7 @@ from authserver.accounts.sessions import Sessions
 from authserver.protocol.refusals import Forbidden, InvalidToken
 from authserver.storage.database import Work
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
+from authserver.web.refusals import Trace
 
 _SIGNED_OUT = "You are not signed in any more. Sign in, then try again."
 _NOT_OUR_FORM = "This page is out of date, or it was not ours. Load it again, then try again."
@@ -62,11 +63,15 @@ class Browser:
             issuer=row.issuer,
         )
 
-    def require(self, work: Work, csrf: str | None) -> SignedIn:
-        """Return who posted a form of ours. Raises InvalidToken without a session, Forbidden without proof."""
+    def require(self, work: Work, csrf: str | None, trace: Trace) -> SignedIn:
+        """Return who posted a form of ours; `trace` learns who they are even when the form was not ours.
+
+        Raises InvalidToken without a session, Forbidden without proof.
+        """
         signed_in = self.signed_in(work)
         if signed_in is None:
             raise InvalidToken("session.none", _SIGNED_OUT)
+        trace.actor = signed_in.user_id
         self.check_form(csrf, self.cookie())
         return signed_in
 

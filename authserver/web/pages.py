@@ -55,4 +55,7 @@ def hand_over(location: str) -> Response:
 def error_page(refusal: Refusal) -> Response:
     """Say in plain words that something cannot be done here."""
     status = refusal.status if refusal.status != 401 else 400  # noqa: PLR2004 - a page offers no challenge
-    return page(render_template("error.html", words=refusal.public, error=refusal.error), status)
+    response = page(render_template("error.html", words=refusal.public, error=refusal.error), status)
+    if "retry_after" in refusal.extra:
+        response.headers["Retry-After"] = str(refusal.extra["retry_after"])
+    return response

@@ -27,6 +27,8 @@ class Trace:
     address: str
     client_id: str | None = None
     """An authenticated client, or the client of a verified token."""
+    unproven: bool = False
+    """The client is public: it said who it is, and anybody may say so."""
     tried_client_id: str | None = None
     actor: str | None = None
     way: str | None = None
@@ -48,7 +50,7 @@ class Evidence:
         self._metrics.oauth_refusals.labels(refusal.error, refusal.reason).inc()
         if refusal.pending:
             return
-        if trace.client_id is None and trace.actor is None:
+        if trace.actor is None and (trace.client_id is None or trace.unproven):
             self._strangers.count(trace.address, refusal.reason, trace.tried_client_id)
             return
         event = RequestRefused(
@@ -95,7 +97,7 @@ def oauth_error(refusal: Refusal) -> Response:
     response = json_answer(body, refusal.status)
     if refusal.status == HTTPStatus.UNAUTHORIZED and "Authorization" in request.headers:
         response.headers["WWW-Authenticate"] = 'Basic realm="authserver"'
-    return response
+    return _told_when(response, refusal)
 
 
 def problem(refusal: Refusal) -> Response:
@@ -110,6 +112,13 @@ def problem(refusal: Refusal) -> Response:
         response.headers["WWW-Authenticate"] = _challenge(refusal)
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         response.headers["Retry-After"] = str(_RETRY_SECONDS)
+    return _told_when(response, refusal)
+
+
+def _told_when(response: Response, refusal: Refusal) -> Response:
+    """Say when to come again, where a refusal knows it (RFC 9110 §10.2.3)."""
+    if "retry_after" in refusal.extra:
+        response.headers["Retry-After"] = str(refusal.extra["retry_after"])
     return response
 
 

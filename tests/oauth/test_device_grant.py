@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from authserver.accounts import devices as devices_module
-from authserver.accounts.devices import LETTERS
+from authserver.accounts.devices import LETTERS, Devices
 from authserver.impersonation.enablement import Enablement
 from authserver.protocol.names import GRANT_DEVICE_CODE, GRANT_REFRESH_TOKEN
 from authserver.storage import people
@@ -45,8 +44,6 @@ def test_a_device_is_given_both_codes_and_where_to_go(world: World) -> None:
     assert set(given) == {
         *("device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval")
     }
-    event = world.events("device:requested")[-1]
-    assert (event["client_id"], event["scopes"]) == ("backend", ["openid", "accounts:read"])
     assert given["device_code"] not in str(world.events())
     assert given["user_code"] not in str(world.events())
 
@@ -76,13 +73,14 @@ def test_what_is_asked_is_resolved_as_at_the_authorization_endpoint(
     world: World, form: dict[str, Any], refused: str
 ) -> None:
     assert error(ask(world, **form)) == refused
-    assert not world.events("device:requested")
     assert world.events("request:refused")[-1]["endpoint"] == "oauth.device_authorization"
 
 
 @pytest.mark.parametrize("scope", ["", None])
-def test_without_words_for_it_a_device_asks_for_all_that_its_client_has(world: World, scope: str | None) -> None:
-    asked(world, scope=scope)
+def test_without_words_for_it_a_device_asks_for_all_that_its_client_has(
+    world: World, browser: BrowserOf, scope: str | None
+) -> None:
+    decide(browser, asked(world, scope=scope))
     assert "accounts:read" in world.events("device:requested")[-1]["scopes"]
 
 
@@ -112,21 +110,9 @@ def test_who_may_ask_is_a_client_that_authenticates_and_is_registered_for_it(wor
     assert error(world.post(query, {}, client=None)) == "invalid_client"
 
 
-def test_only_so_many_wait_for_one_client_and_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices_module, "_MAX_WAITING_OF_ADDRESS", 2)
-    given = [asked(world), asked(world)]
-    refused = ask(world)
-    assert (refused.status_code, refused.json["error"]) == (429, "slow_down")
-    world.clock.pass_(600)
-    assert asked(world)
-    monkeypatch.setattr(devices_module, "_MAX_WAITING", 1)
-    assert (ask(world).status_code, ask(world).json["error"]) == (503, "temporarily_unavailable")
-    assert error(poll(world, given[0])) == "expired_token"
-
-
 def test_a_code_that_is_taken_is_drawn_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter(["BBBBBBBB", "BBBBBBBB", "CCCCCCCC"])
-    monkeypatch.setattr(devices_module.Devices, "_letters", lambda _self: next(drawn))
+    monkeypatch.setattr(Devices, "_letters", lambda _self: next(drawn))
     assert [asked(world)["user_code"] for _ in range(2)] == ["BBBB-BBBB", "CCCC-CCCC"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from authserver.accounts.devices import read_user_code
 from authserver.protocol.names import GRANT_DEVICE_CODE
 from tests.devices import asked, decide, enter, poll
-from tests.signing_in import BrowserOf, hidden, new_client, stranger_reasons
+from tests.signing_in import BrowserOf, change_client, hidden, new_client, stranger_reasons
 from tests.world import ISSUER, World, error
 
 WRONG = "This code is not right, or it is not valid any more."
@@ -146,11 +146,7 @@ def test_a_person_allows_no_more_than_they_have(world: World) -> None:
     agent.sign_in("agent")
     shown = enter(agent, asked(world, scope="accounts:read")["user_code"])
     assert (shown.status_code, "has nothing of what this device asks for" in shown.text) == (400, True)
-    given = (
-        asked(world, scope="openid accounts:read audit:read impersonate", resource=ISSUER)
-        if False
-        else asked(world, scope="openid accounts:read")
-    )
+    given = asked(world, scope="openid accounts:read")
     shown = enter(agent, given["user_code"])
     assert "<code>openid</code>" in shown.text
     assert "accounts:read" not in shown.text
@@ -168,7 +164,10 @@ def test_an_approval_leaves_evidence_and_says_so(world: World, browser: BrowserO
     event = world.events("device:approved")[-1]
     assert (event["user_id"], event["client_id"]) == (world.id("customer"), "backend")
     assert event["session_id"] == world.events("session:started")[-1]["session_id"]
-    assert event["family_id"] == world.events("device:requested")[-1]["family_id"]
+    before = world.events("device:requested")[-1]
+    assert (event["family_id"], before["seq"]) == (before["family_id"], event["seq"] - 1)
+    assert (before["client_id"], before["scopes"]) == ("backend", ["openid", "accounts:read"])
+    assert before["requested_at"] == world.clock.now()
     assert not world.events("application:allowed")
     given = asked(world)
     assert "Nothing was allowed" in browser.follow(decide(browser, given, "deny")).text
@@ -211,7 +210,7 @@ def test_forms_from_elsewhere_decide_nothing(world: World, browser: BrowserOf) -
 
 
 def test_nobody_decides_what_they_were_not_shown(world: World, browser: BrowserOf) -> None:
-    """A guessed code is worth nothing at the decision, nor is another person's proof, nor that of another code."""
+    """A guessed code is worth nothing at the decision, nor is another person's proof, nor that of another request."""
     given, other = asked(world), asked(world)
     shown, others = hidden(enter(browser, given["user_code"])), hidden(enter(browser, other["user_code"]))
     agent = BrowserOf(world)
@@ -220,12 +219,49 @@ def test_nobody_decides_what_they_were_not_shown(world: World, browser: BrowserO
     tries = [
         (agent, {**shown, **theirs}),
         (browser, {**shown, "proof": others["proof"]}),
-        (browser, {**shown, "proof": ""}),
+        (browser, {**shown, "user_code": other["user_code"]}),
+        (browser, {**shown, "family_id": others["family_id"]}),
+        (browser, {**shown, "scopes": "openid"}),
     ]
     for who, form in tries:
-        assert who.post("/device/decision", **form, decision="allow").status_code == 403
+        assert who.post("/device/decision", **form, decision="allow").status_code == 400
         assert reason(world) == "device.not_shown"
-    assert error(poll(world, given)) == "authorization_pending"
+    assert error(poll(world, given)) == error(poll(world, other)) == "authorization_pending"
+
+
+def test_a_decision_without_proof_tells_nothing_of_a_code_and_is_counted(world: World, browser: BrowserOf) -> None:
+    """RFC 8628 §5.1: who guesses at the decision learns no more than at the form, and no faster."""
+    waits, denied = asked(world), asked(world)
+    decide(browser, denied, "deny")
+    nothing = asked(world, scope="accounts:read")
+    guesser = BrowserOf(world)
+    guesser.sign_in("agent")  # who has nothing of accounts:read
+    own = hidden(guesser.get("/device"))
+    codes = (waits["user_code"], denied["user_code"], nothing["user_code"], "BBBB-BBBB", "nonsense")
+    answers = [guesser.post("/device/decision", **own, user_code=c, proof="x", decision="allow") for c in codes]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(400, answers[0].text)}
+    assert {event["reason"] for event in world.events("request:refused")} == {"device.not_shown"}
+    slowed = guesser.post("/device/decision", **own, user_code=waits["user_code"], proof="x", decision="allow")
+    assert (slowed.status_code, reason(world)) == (429, "throttle.account")
+    assert int(slowed.headers["Retry-After"]) >= 1
+    assert enter(guesser, "BBBB-BBBB").status_code == 429  # one count for both
+    assert error(poll(world, waits)) == "authorization_pending"
+
+
+def test_every_failed_decision_looks_the_same(world: World, browser: BrowserOf) -> None:
+    """Also where the person was shown what has changed since."""
+    expired, cut, gone = asked(world), asked(world), asked(world, scope="accounts:read")
+    shown = [hidden(enter(browser, given["user_code"])) for given in (expired, cut, gone)]
+    failed = [browser.post("/device/decision", **{**shown[0], "proof": "x"}, decision="deny")]
+    change_client(world, scopes=["openid"])
+    failed += [browser.post("/device/decision", **form, decision="allow") for form in shown[1:]]
+    world.clock.pass_(600)
+    failed += [browser.post("/device/decision", **shown[0], decision="allow")]
+    assert {(answer.status_code, answer.text) for answer in failed} == {(400, failed[0].text)}
+    reasons = [event["reason"] for event in world.events("request:refused")]
+    assert reasons == ["device.not_shown", "device.changed", "scope.nothing_left", "user_code.expired"]
+    assert not world.events("device:approved")
+    assert tries(browser, "BBBB-BBBB", 2) == [400, 429]  # each of the four was counted
 
 
 def test_who_is_not_who_they_were_decides_nothing(world: World, browser: BrowserOf) -> None:

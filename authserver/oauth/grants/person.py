@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from authserver.protocol.access import OPENID
-from authserver.protocol.names import GRANT_REFRESH_TOKEN, Kind
+from authserver.protocol.access import OPENID, SCOPES_OF_ROLES
+from authserver.protocol.names import GRANT_REFRESH_TOKEN, Kind, is_device_family
 from authserver.protocol.refusals import InvalidGrant, InvalidScope
 from authserver.protocol.scopes import join_scope
 from authserver.storage import authorizations, people
@@ -59,6 +59,8 @@ def sign_tokens(grant: "Grant", authorized: Authorized) -> list[Minted]:
     allowed = client.scopes
     if not client.first_party:
         allowed &= authorizations.granted(session, user.id, client.client_id)
+    if is_device_family(authorized.family_id):
+        allowed -= SCOPES_OF_ROLES
     had = available(session, user.id, authorized.target)
     scopes = tuple(scope.name for scope in had if scope.name in allowed)
     if not scopes:
