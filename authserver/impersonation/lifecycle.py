@@ -1,5 +1,6 @@
 """The life of an impersonation: plan, start, decide, end. One state machine, whoever starts it (design section 4)."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from authserver.audit.chain import Trail
@@ -14,7 +15,7 @@ from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
-from authserver.protocol.refusals import AccessDenied
+from authserver.protocol.refusals import AccessDenied, Refusal
 from authserver.settings import Settings
 from authserver.storage import DbSession, governance, impersonations
 from authserver.storage.database import UniqueViolation, Work
@@ -82,9 +83,10 @@ class Lifecycle:
         """Write a plan; False when what it was decided on has changed meanwhile: plan again."""
         work.lock()
         existing = None if plan.existing is None or plan.existing.overdue(plan.now) else plan.existing
-        verdict = self._judge.judge(work.session, plan.ask, existing, now=plan.now, hold=True)
-        if verdict == plan.verdict and self._write(work, plan):
-            return True
+        with suppress(Refusal):  # planning again says it, or finds that the same request came first
+            verdict = self._judge.judge(work.session, plan.ask, existing, now=plan.now, hold=True)
+            if verdict == plan.verdict and self._write(work, plan):
+                return True
         work.rollback()
         return False
 
