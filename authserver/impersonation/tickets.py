@@ -79,10 +79,12 @@ class Tickets:
         deadline = time.monotonic() + self._hook.timeout_seconds
 
         def ask() -> None:
+            valid = False
             try:
-                said.put(self._asked(body, headers, deadline))
+                valid = self._asked(body, headers, deadline)
             finally:
                 self._room.release()
+                said.put(valid)
 
         threading.Thread(target=ask, name="ticket", daemon=True).start()
         try:
