@@ -20,7 +20,7 @@ import requests_mock
 from authserver.settings import SettingsError
 from tests.conftest import MakeWorld
 from tests.oauth.exchanging import refused
-from tests.world import REASON, World, settings_for
+from tests.world import REASON, Answer, World, settings_for
 
 URL = "https://tickets.example.com/validate"
 SECRET = "a secret of the company and its ticket system"
@@ -118,7 +118,7 @@ def test_no_is_not_remembered_and_a_yes_is_for_a_moment(hooked: HookedWorld, sys
 def test_yes_is_for_one_ticket_of_one_actor_for_one_customer(hooked: HookedWorld, system: requests_mock.Mocker) -> None:
     asked = system.post(URL, json=YES)
     world = hooked()
-    calls = (
+    calls: tuple[Callable[..., Answer], ...] = (
         world.way_a,
         partial(world.way_a, target="vip"),
         partial(world.way_a, actor="agent2"),
