@@ -204,3 +204,11 @@ def test_database_that_does_not_answer_is_named(make_sqlite_world: MakeWorld, co
     file.write_text(file.read_text().replace("sqlite:///", "postgresql+psycopg://nobody@127.0.0.1:1/"))
     (found,) = wrong(command(world, "doctor"))
     assert found.startswith("database.url: it cannot be used: ")
+
+
+def test_ticket_system_is_asked_by_https_or_on_this_machine(make_sqlite_world: MakeWorld, command: Command) -> None:
+    hook = {"secret": "s" * 32}
+    for url, fine in (("http://tickets.bank.example/", False), ("https://tickets.bank.example/", True)):
+        found = wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": url}), "doctor"))
+        assert found == [] if fine else "ticket_hook.url" in found[0]
+    assert wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": "http://127.0.0.1:1/"}), "doctor")) == []
