@@ -114,7 +114,7 @@ class Impersonation(Section):
     max_reason_chars: int = Field(ge=1, le=8192)
     total_seconds: Seconds
     grace_seconds: Seconds
-    fresh_proof_seconds: int = Field(ge=0, le=3600)
+    fresh_proof_seconds: int = Field(ge=0, le=300)
 
 
 class Policy(Section):

@@ -1,5 +1,6 @@
 """Settings of tickets, approval, consent, support codes, notification, break-glass and streams."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,6 +10,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from authserver.settings_types import Origin, Seconds, Section
 
+WEBHOOK_SECRET = "whsec_"
+"""What a secret begins with whose key stands after it in base64, as libraries of Standard Webhooks write it."""
 _MIN_SECRET_CHARS = 32
 
 
@@ -18,6 +21,13 @@ def _http_url(value: str) -> str:
         msg = "must be a URL such as https://tickets.example.com/validate, or empty"
         raise ValueError(msg)
     return value
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -38,6 +48,9 @@ class Hook(Section):
     def _signed(self) -> Self:
         if self.url and len(self.secret) < _MIN_SECRET_CHARS:
             msg = f"secret: a call to {self.url} is signed; set a secret of at least {_MIN_SECRET_CHARS} characters"
+            raise ValueError(msg)
+        if self.secret.startswith(WEBHOOK_SECRET) and not _is_base64(self.secret.removeprefix(WEBHOOK_SECRET)):
+            msg = f"secret: what begins with {WEBHOOK_SECRET} goes on in base64"
             raise ValueError(msg)
         return self
 

@@ -32,6 +32,8 @@ TOKEN_SECONDS = 3600
 _SESSION_SECONDS = 12 * 3600
 _CONSENT_SECONDS = 365 * 86400
 _ACR, _AMR = "urn:authserver:acr:mfa", ["pwd", "otp", "mfa"]
+_PASSKEY_ACR, _PASSKEY_AMR = "phr", ["hwk", "user", "mfa"]
+_BREAK_GLASS = "break-glass"
 
 _SCOPES = (
     Scope("accounts:read", API, "read"),
@@ -41,6 +43,14 @@ _SCOPES = (
     Scope("drafts:write", PAYMENTS, "write"),
     Scope("payments:execute", PAYMENTS, "write", non_delegable=True),
 )
+_SCOPES_IN_WORDS = {
+    "accounts:read": "See your accounts, their balances and transactions",
+    "cards:write": "Block and unblock your cards",
+    "contacts:write": "Change your address, phone number and e-mail address",
+    "payments:read": "See your payments and standing orders",
+    "drafts:write": "Prepare payments for you to release",
+    "payments:execute": "Release payments",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +61,13 @@ class _Member:
     tier: str = "standard"
     standing_consent: bool = False
     enabled: bool = True
+    groups: tuple[str, ...] = ()
 
 
 CAST = (
     _Member("agent", "Avery Agent", Role.SUPPORT),
     _Member("agent2", "Blake Agent", Role.SUPPORT),
-    _Member("lead", "Lee Lead", Role.LEAD),
+    _Member("lead", "Lee Lead", Role.LEAD, groups=(_BREAK_GLASS,)),
     _Member("auditor", "Aubrey Auditor", Role.AUDITOR),
     _Member("admin", "Ashley Admin", Role.ADMIN),
     _Member("customer", "Casey Customer", Role.CUSTOMER, standing_consent=True),
@@ -136,7 +147,8 @@ def _seed_resources(wired: Wired, work: Work) -> None:
         resources.put(work.session, row)
         for scope in _SCOPES:
             if scope.resource == uri:
-                resources.put_scope(work.session, scope, roles=[Role.CUSTOMER])
+                words = _SCOPES_IN_WORDS[scope.name]
+                resources.put_scope(work.session, scope, roles=[Role.CUSTOMER], description=words)
         wired.trail.record(work, ResourceChanged(uri=uri, action="registered", by=BY))
 
 
@@ -154,7 +166,7 @@ def _seed_member(wired: Wired, work: Work, member: _Member) -> None:
             tier=member.tier,
             country="SE",
             roles=[member.role],
-            groups=[],
+            groups=list(member.groups),
             conflicts=[],
             enabled=member.enabled,
             created_at=now,
@@ -239,14 +251,15 @@ def _sign_in(wired: Wired, member: _Member, password: str) -> dict[str, str | No
 def _tokens(wired: Wired, work: Work, user: User) -> dict[str, str | None]:
     """Return an access token and an ID token with a real session behind them."""
     now, session_id, user_id = wired.clock.now(), wired.entropy.identifier("ses"), user.id
+    acr, amr = _proof(user)
     drafts = _drafts(wired, user, session_id, now, resources.scopes_of_roles(work.session, user.roles))
     minted = [wired.issuer.sign(work.session, draft) for draft in drafts]
     work.lock()
     session = Session(
         id=session_id,
         user_id=user_id,
-        acr=_ACR,
-        amr=_AMR,
+        acr=acr,
+        amr=amr,
         auth_time=now,
         address="127.0.0.1",
         created_at=now,
@@ -258,8 +271,14 @@ def _tokens(wired: Wired, work: Work, user: User) -> dict[str, str | None]:
     return {"access_token": minted[0].token, "id_token": minted[1].token}
 
 
+def _proof(user: User) -> tuple[str, list[str]]:
+    """Return how somebody is signed in: who may break the glass by passkey, everybody else by password and code."""
+    return (_PASSKEY_ACR, _PASSKEY_AMR) if _BREAK_GLASS in user.groups else (_ACR, _AMR)
+
+
 def _drafts(wired: Wired, user: User, session_id: str, now: int, resource_scopes: Iterable[str]) -> tuple[Draft, Draft]:
-    authenticated = {"auth_time": now, "acr": _ACR, "amr": _AMR}
+    acr, amr = _proof(user)
+    authenticated = {"auth_time": now, "acr": acr, "amr": amr}
     access = Draft(
         way=BY,
         client_id="backend",

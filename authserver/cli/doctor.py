@@ -46,6 +46,7 @@ def examine(options: Options) -> Iterator[Finding]:
         return
     yield from _issuer(settings)
     yield from _policy(settings)
+    yield from _ticket_hook(settings)
     yield from _pool(settings)
     yield from _key_files(settings)
     yield from _anchor(settings)
@@ -87,6 +88,17 @@ def _policy(settings: Settings) -> Iterator[Finding]:
             "policy.folder: the shipped policies let nobody exchange but from this machine itself",
             "copy the folder, write your networks into network.cedar, and point policy.folder to the copy",
         )
+
+
+def _ticket_hook(settings: Settings) -> Iterator[Finding]:
+    url = urlsplit(settings.ticket_hook.url)
+    if url.scheme == "http" and not _is_loopback(url.hostname or ""):
+        yield wrong(
+            f"ticket_hook.url: {settings.ticket_hook.url} is not https: whoever is on the way can vouch for any ticket",
+            "ask the ticket system by https",
+        )
+    elif url.scheme:
+        yield ok(f"ticket_hook.url: {settings.ticket_hook.url}")
 
 
 def _pool(settings: Settings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from authserver.impersonation.policy import Allow, Decision, Facts, NeedsApprova
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, Way
 from authserver.protocol.refusals import Refusal
 from authserver.protocol.tokens import Authentication
-from authserver.storage import DbSession, clients, people
+from authserver.storage import DbSession, clients, governance, people
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.storage.tables import User
@@ -41,6 +41,7 @@ class Question:
     ticket: str | None
     address: str
     support_code: bool = False
+    break_glass: bool = False
 
 
 def explained(server: Wired, work: Work, question: Question) -> list[str]:
@@ -61,7 +62,7 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
         reason_code=question.reason_code,
         ticket_id=question.ticket or "",
         lifetime=server.settings.impersonation.expires_in,
-        break_glass=False,
+        break_glass=question.break_glass,
         client_address=question.address,
     )
     facts = _with_suppositions(question, server.judge.suppose(session, ask, actor, subject, now=now))
@@ -69,9 +70,11 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
     return [
         f"May {_named(actor)} act for {_named(subject)} through {client.client_id}?",
         *(f"  {line}" for line in _circumstances(question, ask, facts)),
+        *_owed(session, actor, now),
         *_obstacles(ask),
         *explain(decision),
         *_scopes(facts, target, decision),
+        *_to_be_owed(server, question, decision),
     ]
 
 
@@ -118,7 +121,8 @@ def _named(user: User) -> str:
 
 
 def _circumstances(question: Question, ask: Ask, facts: Facts) -> Iterator[str]:
-    yield f"mode      {ask.mode}, from {ask.client_address}, for {' '.join(ask.resources)}"
+    override = ", by break-glass" if ask.break_glass else ""
+    yield f"mode      {ask.mode}{override}, from {ask.client_address}, for {' '.join(ask.resources)}"
     yield f"reason    {'supposed to be given' if question.reason is None else facts.reason or 'none'}"
     yield f"ticket    {'supposed to be given and valid' if question.ticket is None else facts.ticket_id or 'none'}"
     authentication = ask.actor.authentication
@@ -130,6 +134,20 @@ def _circumstances(question: Question, ask: Ask, facts: Facts) -> Iterator[str]:
     yield f"consent   {_CONSENTS.get(facts.consent, 'none')}"
     quota = f"{facts.distinct_customers} in the quota's window with this one"
     yield f"customers {quota}, {facts.active_impersonations} active now"
+
+
+def _owed(session: DbSession, actor: User, now: int) -> Iterator[str]:
+    """Say which reports the actor owes: until they are filed, the glass is not broken again."""
+    for report in governance.owed(session, actor_id=actor.id):
+        late = ", which is over" if now > report.due_at else ""
+        yield f"A report of break-glass is owed for {report.impersonation_id}, due {moment(report.due_at)}{late}."
+
+
+def _to_be_owed(server: Wired, question: Question, decision: Decision) -> Iterator[str]:
+    if question.break_glass and isinstance(decision, Allow):
+        hours = server.settings.break_glass.report_seconds / 3600
+        contacts = len(server.settings.notification.security_contacts)
+        yield f"A report would be owed within {hours:g} h, and {contacts} security contacts would be told."
 
 
 def _obstacles(ask: Ask) -> Iterator[str]:

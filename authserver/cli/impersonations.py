@@ -1,4 +1,4 @@
-"""`authserver impersonations`: list them, end one, end them all."""
+"""`authserver impersonations`: list them, end one, end them all; list the reports that are owed."""
 
 import click
 
@@ -6,7 +6,7 @@ from authserver.cli import Options
 from authserver.cli.options import echo_table, moment, refuse
 from authserver.cli.wiring import working
 from authserver.protocol.names import State
-from authserver.storage import impersonations, people
+from authserver.storage import governance, impersonations, people
 
 BY = "cli"
 _REASON = "operator"
@@ -47,6 +47,26 @@ def list_(options: Options, states: tuple[str, ...], limit: int) -> None:
         for row in records
     ]
     echo_table(("ID", "STATE", "MODE", "ACTOR", "SUBJECT", "CLIENT", "STARTED", "ENDS", "WHY"), rows)
+
+
+@command.command()
+@click.pass_obj
+def owed(options: Options) -> None:
+    """List the reports of break-glass that are owed, the first due first."""
+    with working(options) as (server, work):
+        reports, now = governance.owed(work.session), server.clock.now()
+        names = people.named(work.session, {report.actor_id for report in reports})
+        rows = [
+            (
+                report.impersonation_id,
+                names.get(report.actor_id, report.actor_id),
+                moment(report.owed_at),
+                moment(report.due_at),
+                "overdue" if now > report.due_at else "",
+            )
+            for report in reports
+        ]
+    echo_table(("ID", "ACTOR", "SINCE", "DUE", ""), rows)
 
 
 @command.command()

@@ -2,13 +2,15 @@
 
 import ipaddress
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from authserver import settings
 from authserver.impersonation.policy import PolicyError, PolicySet
-from authserver.protocol.names import Mode
+from authserver.impersonation.policy_cases import CASES_FILE, CasesError, Table, untried
+from authserver.protocol.names import BREAK_GLASS, Mode
 
 if TYPE_CHECKING:
     from authserver.cli import Options
@@ -24,16 +26,44 @@ def command() -> None:
 def check(options: "Options") -> None:
     """Read the configured policy folder and list its policies; exit 1 where one is wrong."""
     folder = settings.load(options.config).policy.folder
-    try:
-        policy = PolicySet.load(folder)
-    except PolicyError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+    policy = _loaded(folder)
     click.echo(f"{len(policy.rules)} policies in {folder}, SHA-256 {policy.digest}")
     width = max(len(rule.id) for rule in policy.rules)
     for rule in policy.rules:
         kind = rule.outcome or rule.effect
         click.echo(f"  {rule.id:<{width}}  {kind:<14}  {rule.comment or rule.why}")
+
+
+def _loaded(folder: Path) -> PolicySet:
+    try:
+        return PolicySet.load(folder)
+    except PolicyError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@command.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--policy", "folder", type=click.Path(path_type=Path, file_okay=False), help="Another policy folder.")
+@click.pass_obj
+def test(options: "Options", file: Path | None, folder: Path | None) -> None:
+    """Decide a table of cases, by default the policy folder's own cases.toml; exit 1 where one is decided otherwise."""
+    folder = folder or settings.load(options.config).policy.folder
+    policy = _loaded(folder)
+    try:
+        results = Table.read(file or folder / CASES_FILE).try_on(policy)
+    except CasesError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    failed = [result for result in results if not result.met]
+    for result in failed:
+        click.echo(f"FAILED  {result.case.name}")
+        for line in result.in_words():
+            click.echo(f"        {line}")
+    if idle := untried(policy, results):
+        click.echo(f"No case is decided by {', '.join(idle)}.")
+    click.echo(f"{len(results)} cases, {len(failed)} failed.")
+    sys.exit(1 if failed else 0)
 
 
 @command.command()
@@ -47,6 +77,7 @@ def check(options: "Options") -> None:
 @click.option("--ticket", help="The ticket; without the option a valid one is supposed.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Where the exchange comes from.")
 @click.option("--support-code", is_flag=True, help="Suppose that the customer gave a support code (way F).")
+@click.option("--override", type=click.Choice([BREAK_GLASS]), help="Ask as the exchange would with this override.")
 @click.pass_obj
 def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     options: "Options",
@@ -59,6 +90,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     reason_code: str,
     ticket: str | None,
     address: str,
+    override: str | None,
     *,
     support_code: bool,
 ) -> None:
@@ -81,6 +113,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter an option
         ticket=ticket,
         address=address,
         support_code=support_code,
+        break_glass=override == BREAK_GLASS,
     )
     with working(options) as (server, work):
         lines = explained(server, work, question)

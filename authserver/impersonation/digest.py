@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
+from authserver.impersonation.asks import Ask
+from authserver.protocol.names import BREAK_GLASS
 from authserver.storage.impersonations import Record
 
 
@@ -29,3 +32,19 @@ def digest(record: Record, *, code_id: str | None = None) -> str:
     if code_id is not None:
         bound.append(code_id)
     return hashlib.sha256(json.dumps(bound, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def asked_again(record: Record, ask: Ask) -> bool:
+    """Tell whether an ask of the same actor for the same subject is this one once more, its scopes aside."""
+    as_asked = replace(
+        record,
+        client_id=ask.client.client_id,
+        resources=ask.resources,
+        mode=ask.mode,
+        reason=ask.reason,
+        reason_code=ask.reason_code,
+        ticket_id=ask.ticket_id,
+        lifetime=ask.lifetime,
+        override=BREAK_GLASS if ask.break_glass else None,
+    )
+    return digest(as_asked) == record.digest

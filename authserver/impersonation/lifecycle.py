@@ -1,5 +1,6 @@
 """The life of an impersonation: plan, start, decide, end. One state machine, whoever starts it (design section 4)."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from authserver.audit.chain import Trail
@@ -7,7 +8,7 @@ from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.consent_codes import ConsentCodes
-from authserver.impersonation.digest import digest
+from authserver.impersonation.digest import asked_again, digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.notify.notices import Notices
@@ -17,7 +18,7 @@ from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
-from authserver.protocol.refusals import AccessDenied
+from authserver.protocol.refusals import AccessDenied, Refusal
 from authserver.settings import Settings
 from authserver.storage import DbSession, governance, impersonations
 from authserver.storage.database import UniqueViolation, Work
@@ -60,6 +61,9 @@ class Lifecycle:
         """Decide on an ask without writing; the attempt counts however it ends. Raises the refusal."""
         now = self._clock.now()
         self._count_attempt(work, ask, now)
+        same = self._same(work.session, ask, now)
+        if same is not None:
+            return same
         ask, verdict = self._judged(work.session, ask, None, now)
         if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
             raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
@@ -87,9 +91,11 @@ class Lifecycle:
     def proceed(self, work: Work, plan: Plan) -> bool:
         """Write a plan; False when what it was decided on has changed meanwhile: plan again."""
         work.lock()
-        verdict = self._judge.judge(work.session, plan.ask, plan.existing, now=plan.now, hold=True)
-        if verdict == plan.verdict and self._write(work, plan):
-            return True
+        existing = None if plan.existing is None or plan.existing.overdue(plan.now) else plan.existing
+        with suppress(Refusal):  # planning again says it, or finds that the same request came first
+            verdict = self._judge.judge(work.session, plan.ask, existing, now=plan.now, hold=True)
+            if verdict == plan.verdict and self._write(work, plan):
+                return True
         work.rollback()
         return False
 
@@ -199,6 +205,18 @@ class Lifecycle:
             return ask, verdict
         ask = replace(ask, ticket_refused=True)
         return ask, self._judge.judge(session, ask, existing, now=now)
+
+    def _same(self, session: DbSession, ask: Ask, now: int) -> Plan | None:
+        """Plan on what the same request opened before, which must not stand in its own way (quota, report owed)."""
+        if ask.code is not None:
+            return None
+        for existing in impersonations.open_between(session, ask.actor.user_id, ask.subject_id):
+            if existing.overdue(now) or not asked_again(existing, ask):
+                continue
+            plan = self._plan_existing(session, ask, existing, now)
+            if plan.verdict.scopes == existing.scopes:
+                return plan
+        return None
 
     def _plan_existing(self, session: DbSession, ask: Ask, existing: Record, now: int) -> Plan:
         ask, verdict = self._judged(session, ask, existing, now)

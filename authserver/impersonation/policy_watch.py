@@ -22,33 +22,42 @@ class PolicyWatch:
         self._every = settings.reload_seconds
         self._judge = judge
         self._trail = trail
-        self._seen = _seen(self._folder)
+        self._seen: _Seen | None = None  # so that what changed between the start and the first look is found too
+        self._looked: _Seen | None = None
         self._next_at = 0
         self._log = logger(__name__)
 
     def due(self, now: int) -> bool:
-        """Tell whether it is time to look, and whether anything changed since the last look."""
+        """Tell whether it is time to look, and whether anything changed since the last that was dealt with."""
         if not self._every or now < self._next_at:
             return False
         self._next_at = now + self._every
-        seen = _seen(self._folder)
-        changed, self._seen = seen != self._seen, seen
-        return changed
+        self._looked = _seen(self._folder)
+        return self._looked != self._seen
 
-    def reload(self, work: Work) -> None:
-        """Read the folder anew, take up what is sound, and record either way."""
+    def read(self, work: Work) -> PolicySet | None:
+        """Read the folder anew and record what was found; a sound new set is returned, to be taken up after the commit.
+
+        A broken one is said to be broken, and the set before stays in force.
+        """
         kept = self._judge.policy.digest
         try:
             policy = PolicySet.load(self._folder)
         except PolicyError as error:
             self._log.error("the changed policy is broken; the one before stays in force", reason=str(error))
             self._trail.record(work, PolicyRefused(kept=kept, reason=f"{error.file.name}:{error.line}: {error.reason}"))
-            return
+            return None
         if policy.digest == kept:
-            return
+            return None
         self._trail.record(work, PolicyLoaded(policy_set=policy.digest, before=kept))
-        self._judge.policy = policy
-        self._log.info("took up the changed policy", policy_set=policy.digest)
+        return policy
+
+    def take_up(self, policy: PolicySet | None) -> None:
+        """Judge by a new set from here on; without one the look is over all the same."""
+        self._seen = self._looked
+        if policy is not None:
+            self._judge.policy = policy
+            self._log.info("took up the changed policy", policy_set=policy.digest)
 
 
 def _seen(folder: Path) -> _Seen:

@@ -81,7 +81,8 @@ class Loop:
             self._expire(now)
             if parts.policy_watch.due(now):
                 with unit_of_work() as work:
-                    parts.policy_watch.reload(work)
+                    changed = parts.policy_watch.read(work)
+                parts.policy_watch.take_up(changed)
             self._record_strangers(everything=False)
             if now >= self._head_at:
                 self._head_at = now + parts.settings.audit.head_seconds

@@ -1,5 +1,7 @@
 """What is owed for breaking the glass."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 
 from authserver.storage import DbSession
@@ -21,6 +23,14 @@ def report_owed(session: DbSession, actor_id: str, *, but: str) -> bool:
         BreakGlassReport.impersonation_id != but,
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def owed(session: DbSession, *, actor_id: str | None = None) -> Sequence[BreakGlassReport]:
+    """Return the reports that are owed, by one actor or by all, the first due first."""
+    query = select(BreakGlassReport).where(BreakGlassReport.filed_at.is_(None))
+    if actor_id is not None:
+        query = query.where(BreakGlassReport.actor_id == actor_id)
+    return session.scalars(query.order_by(BreakGlassReport.due_at, BreakGlassReport.impersonation_id)).all()
 
 
 def report_of(session: DbSession, impersonation_id: str) -> BreakGlassReport | None:

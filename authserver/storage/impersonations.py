@@ -96,6 +96,17 @@ def open_of_digest(session: DbSession, digest: str) -> Record | None:
     return _one(session.scalars(query.execution_options(populate_existing=True)).one_or_none())
 
 
+def open_between(session: DbSession, actor_id: str, subject_id: str) -> list[Record]:
+    """Return the open ones by which this actor acts, or would act, for this subject."""
+    query = select(Impersonation).where(
+        Impersonation.actor_id == actor_id,
+        Impersonation.subject_id == subject_id,
+        Impersonation.state.in_(OPEN_STATES),
+    )
+    query = query.order_by(Impersonation.id).execution_options(populate_existing=True)
+    return [_record(row) for row in session.scalars(query).all()]
+
+
 def move(
     session: DbSession,
     impersonation_id: str,

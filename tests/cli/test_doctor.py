@@ -215,3 +215,11 @@ def test_channels_of_notification_are_looked_at(make_sqlite_world: MakeWorld, co
     result = command(sound(make_sqlite_world, notification={"channels": ["mail"], "smtp": {"host": "mail"}}), "doctor")
     assert wrong(result) == []
     assert "ok     notification.channels: mail" in result.stdout
+
+
+def test_ticket_system_is_asked_by_https_or_on_this_machine(make_sqlite_world: MakeWorld, command: Command) -> None:
+    hook = {"secret": "s" * 32}
+    for url, fine in (("http://tickets.bank.example/", False), ("https://tickets.bank.example/", True)):
+        found = wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": url}), "doctor"))
+        assert found == [] if fine else "ticket_hook.url" in found[0]
+    assert wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": "http://127.0.0.1:1/"}), "doctor")) == []

@@ -89,3 +89,15 @@ def test_list_is_newest_first_and_can_be_cut_by_state_and_number(world: World, c
     line = command(world, "impersonations", "list", "--state", "ended").stdout.splitlines()[1]
     for words in ("ended", "read_only", "Avery Agent", "Casey Customer", "backend", "operator"):
         assert words in line
+
+
+def test_reports_that_are_owed_are_listed_until_they_are_filed(world: World, command: Command) -> None:
+    assert command(world, "impersonations", "owed").stdout.split() == ["ID", "ACTOR", "SINCE", "DUE"]
+    owed = world.way_a("lead", "vip", override="break_glass").json["impersonation_id"]
+    row = command(world, "impersonations", "owed").stdout.splitlines()[1]
+    assert row.split() == [owed, "Lee", "Lead", "2027-01-15T08:00:00Z", "2027-01-16T08:00:00Z"]
+    world.clock.pass_(86_401)
+    assert command(world, "impersonations", "owed").stdout.splitlines()[1].endswith("overdue")
+    world.clock.pass_(-86_401)
+    world.api("POST", f"/api/v1/impersonations/{owed}/report", "lead", json={"report": "a fire"})
+    assert owed not in command(world, "impersonations", "owed").stdout

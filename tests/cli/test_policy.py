@@ -1,6 +1,8 @@
 """`authserver policy`: the same decision as the exchange would get, in words, with nothing written."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -10,6 +12,7 @@ from authserver.storage.tables import Base
 from tests.world import PAYMENTS, World
 
 Command = Callable[..., Result]
+SHIPPED = Path(__file__).parents[2] / "config" / "policy"
 ALLOWED = "It is allowed."
 
 
@@ -166,3 +169,89 @@ def test_client_is_asked_for_where_several_may_exchange(world: World, command: C
     assert result.exit_code == 1
     assert "name the client with --client; those that may exchange: backend, other-backend" in result.stderr
     assert ALLOWED in explain(world, command, "agent", "customer", "--client", "other-backend").stdout
+
+
+# --- break-glass
+
+
+def test_explanation_of_break_glass_is_the_decision_that_it_gets(world: World, command: Command) -> None:
+    plain = explain(world, command, "lead", "vip").stdout
+    assert "A second person must approve it first." in plain
+    broken = explain(world, command, "lead", "vip", "--override", "break_glass").stdout
+    assert ALLOWED in broken
+    assert "mode      read_only, by break-glass, from" in broken
+    assert "A report would be owed within 24 h, and 0 security contacts would be told." in broken
+    assert "owed" not in plain
+    refused = explain(world, command, "agent", "vip", "--override", "break_glass").stdout
+    assert "break-glass.who" in refused
+    assert "would be owed" not in refused
+    assert explain(world, command, "lead", "vip", "--override", "please").exit_code == 2
+
+
+def test_explanation_says_what_is_owed_and_that_it_stands_in_the_way(world: World, command: Command) -> None:
+    owed = world.way_a("lead", "vip", override="break_glass").json["impersonation_id"]
+    said = f"A report of break-glass is owed for {owed}, due 2027-01-16T08:00:00Z."
+    again = explain(world, command, "lead", "customer", "--override", "break_glass").stdout
+    assert said in again
+    assert "break-glass.report-owed" in again
+    other = explain(world, command, "lead", "customer").stdout
+    assert said in other
+    assert ALLOWED in other
+    assert "is owed" not in explain(world, command, "agent", "customer").stdout
+    world.clock.pass_(86_401)
+    late = explain(world, command, "lead", "customer").stdout
+    assert f"{owed}, due 2027-01-16T08:00:00Z, which is over." in late
+
+
+def test_step_up_of_break_glass_is_explained(world: World, command: Command) -> None:
+    world.clock.pass_(301)
+    result = explain(world, command, "lead", "vip", "--override", "break_glass").stdout
+    assert "The actor must sign in again: at most 300 s ago, with one of phr phrh." in result
+
+
+# --- tables of cases
+
+
+def test_shipped_cases_hold(world: World, command: Command) -> None:
+    result = command(world, "policy", "test")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith(" cases, 0 failed.\n")
+    assert "No case is decided by" not in result.stdout
+
+
+def test_failed_case_is_exit_1_and_said_with_the_policies_that_decided(
+    world: World, command: Command, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.toml"
+    table.write_text('[[case]]\nname = "staff may be seen"\nexpect = "allow"\ntarget.population = "staff"\n')
+    result = command(world, "policy", "test", str(table))
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[:5] == [
+        "FAILED  staff may be seen",
+        "        Expected allow; it is deny.",
+        "        It is refused (access_denied).",
+        "        Because staff are never acted for.",
+        "        Decided by target.staff.",
+    ]
+    assert lines[5].startswith("No case is decided by authentication.strength, ")
+    assert lines[6] == "1 cases, 1 failed."
+
+
+def test_cases_are_tried_on_the_folder_that_is_named(world: World, command: Command, tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED, tmp_path / "policy")
+    quota = (folder / "quota.cedar").read_text()
+    (folder / "quota.cedar").write_text(quota.replace("distinctCustomers > 200", "distinctCustomers > 20"))
+    result = command(world, "policy", "test", "--policy", str(folder))
+    assert result.exit_code == 1
+    assert "FAILED  two hundred customers in an hour are enough" in result.stdout
+    assert "quota.distinct-customers" in result.stdout
+
+
+def test_table_or_policy_that_cannot_be_used_is_exit_1(world: World, command: Command, tmp_path: Path) -> None:
+    missing = command(world, "policy", "test", str(tmp_path / "none.toml"))
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "No such file" in missing.stderr
+    empty = command(world, "policy", "test", "--policy", str(tmp_path))
+    assert empty.exit_code == 1
+    assert "schema.cedarschema:1: No such file" in empty.stderr

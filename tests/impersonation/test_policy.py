@@ -86,11 +86,13 @@ def customer(**changes: Any) -> dict[str, Any]:
 
 
 TOLD_FIRST = customer(groups=frozenset({"notify-first"}))
+BROKEN = {"break_glass": True, "acr": "phr", **agent(groups=frozenset({"break-glass"}))}
 COUNTRY = agent(groups=frozenset({"own-country-only"}))
 
 # What a plain forbid refuses, and beside it the nearest thing that it lets through.
 REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("break-glass.off", {"break_glass": True}, {"break_glass": False}),
+    ("break-glass.who", {"break_glass": True, "acr": "phr"}, BROKEN),
+    ("break-glass.report-owed", {**BROKEN, "report_owed": True}, {"report_owed": True}),
     ("hours.of-the-day", {"hour": 24}, {"hour": 23}),
     ("hours.of-the-week", {"weekday": 0}, {"weekday": 1}),
     ("network.client-address", {"client_address": "10.0.0.1"}, {"client_address": "127.255.0.1"}),
@@ -118,6 +120,9 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ACR_VALUES = "urn:authserver:acr:password urn:authserver:acr:mfa phr"
 
 
+PROOF = NeedsStepUp(policies=("break-glass.proof",), acr_values="phr phrh", max_age=300)
+
+
 def stepped_up(policy: str) -> NeedsStepUp:
     return NeedsStepUp(policies=(policy,), acr_values=ACR_VALUES, max_age=43200)
 
@@ -131,6 +136,8 @@ ASKED: list[tuple[Decision, dict[str, Any], dict[str, Any]]] = [
     (stepped_up("authentication.age"), {"auth_age": 43201}, {"auth_age": 43200}),
     (stepped_up("authentication.strength"), {"acr": ""}, {"acr": "phr"}),
     (stepped_up("authentication.strength"), {"acr": "0"}, {"acr": "urn:authserver:acr:mfa"}),
+    (PROOF, {**BROKEN, "acr": "urn:authserver:acr:mfa"}, {**BROKEN, "acr": "phrh"}),
+    (PROOF, {**BROKEN, "auth_age": 301}, {**BROKEN, "auth_age": 300}),
 ]
 
 PERMITTED: list[tuple[str, dict[str, Any]]] = [
@@ -216,6 +223,16 @@ def test_step_up_comes_before_approval_and_that_before_consent_and_that_before_n
     assert isinstance(answer, NeedsConsent)
     assert answer.also == ("needs_notice",)
     assert "After that it needs a notice to the customer." in explain(answer)
+
+
+def test_break_glass_passes_over_consent_and_approval_and_over_no_forbid() -> None:
+    lacking = facts(**BROKEN, target=VIP, consent="none")
+    assert isinstance(POLICY.decide(lacking), Allow)
+    assert isinstance(POLICY.decide(replace(lacking, break_glass=False)), NeedsApproval)
+    for policy, refused, _ in REFUSED:
+        if not policy.startswith(("break-glass.", "who.")):
+            changed = replace(lacking, **{name: value for name, value in refused.items() if name != "actor"})
+            assert isinstance(POLICY.decide(changed), Deny) or "actor" in refused, policy
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,9 @@ ALLOWED = Facts(
     break_glass=False,
     report_owed=False,
 )
+BREAKER = replace(known("lead", "staff", "lead"), groups=frozenset({"break-glass"}))
 CHANGES: dict[str, st.SearchStrategy[Any]] = {
-    "actor": st.sampled_from([known("lead", "staff", "lead"), known("agent", "staff")]) | PEOPLE,
+    "actor": st.sampled_from([known("lead", "staff", "lead"), known("agent", "staff"), BREAKER]) | PEOPLE,
     "client": st.builds(ClientFacts, id=st.just("backend") | st.text(max_size=5), enabled=st.booleans()),
     "target": st.none() | PEOPLE,
     "mode": st.sampled_from(["read_only", "full"]),
@@ -106,7 +107,7 @@ def forbidden(asked: Facts) -> bool:
         or asked.actor.population != "staff"
         or not (asked.actor.enabled and asked.client.enabled)
         or not {asked.client_address, asked.session_address} <= set(SOUND)
-        or asked.break_glass
+        or (asked.break_glass and ("break-glass" not in asked.actor.groups or asked.report_owed))
         or (asked.mode == "full" and "lead" not in asked.actor.roles)
     )
 
@@ -136,6 +137,16 @@ def test_forbidden_target_is_denied_to_an_agent_who_lacks_nothing(target: Person
 def test_decision_is_the_same_each_time_and_allowed_only_with_consent(asked: Facts) -> None:
     answer = POLICY.decide(asked)
     assert answer == POLICY.decide(asked)
-    if isinstance(answer, Allow) and asked.target is not None:
+    if isinstance(answer, Allow) and asked.target is not None and not asked.break_glass:
         assert asked.consent != "none"
         assert asked.approval == "given" or asked.target.tier != "vip"
+
+
+@given(ANYTHING)
+def test_glass_is_broken_only_by_a_fresh_proof_of_somebody_of_the_group(asked: Facts) -> None:
+    asked = replace(asked, break_glass=True)
+    if isinstance(POLICY.decide(asked), Allow):
+        assert "break-glass" in asked.actor.groups
+        assert asked.acr in {"phr", "phrh"}
+        assert asked.auth_age <= 300
+        assert not asked.report_owed

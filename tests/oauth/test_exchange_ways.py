@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.oauth.exchanging import AT, ID, URN, change_client, given, let_other_backend_exchange, of_way, refused
+from tests.oauth.exchanging import (
+    AT,
+    ID,
+    URN,
+    change_client,
+    change_user,
+    given,
+    let_other_backend_exchange,
+    of_way,
+    refused,
+)
 from tests.world import API, ISSUER, REASON, World, claims, error
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -133,7 +143,9 @@ def test_start_without_the_reason_that_the_policy_wants_is_invalid_request(
     assert of_way(world, way)(reason_code=None).status_code == 200
 
 
-def test_break_glass_is_switched_off_as_shipped(world: World) -> None:
+def test_break_glass_is_for_nobody_but_the_group_break_glass(world: World) -> None:
+    refused(world, world.way_a(override="break_glass"), "access_denied", "policy.denied")
+    change_user(world, "lead", groups=[])
     refused(world, world.way_a(actor="lead", override="break_glass"), "access_denied", "policy.denied")
 
 
