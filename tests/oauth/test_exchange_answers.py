@@ -35,6 +35,7 @@ def test_start_that_waits_says_what_for_and_how_to_go_on(world: World, way: str,
         "impersonation_id",
         "interval",
         "interaction_uri",
+        *(("consent_number",) if wanted == "consent_required" else ()),
     }
     assert body["interval"] == 1
     assert body["interaction_uri"] == f"{ISSUER}/interactions/{body['impersonation_id']}"
