@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sqlite3
 import threading
 import time
@@ -124,7 +125,9 @@ def test_a_call_waits_once_for_writers_of_this_process_and_of_others(
 def test_a_busy_database_is_one_line_in_the_log_and_a_crash_still_a_traceback(
     locked: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = io.StringIO()
+    root, stream = logging.getLogger(), io.StringIO()
+    monkeypatch.setattr(root, "handlers", [*root.handlers])
+    monkeypatch.setattr(root, "level", root.level)
     telemetry.configure("info", stream)
     assert locked.start().status_code == 503
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -132,7 +135,6 @@ def test_a_busy_database_is_one_line_in_the_log_and_a_crash_still_a_traceback(
     assert (told["level"], told["endpoint"]) == ("warning", "api.start_impersonation")
     assert "Traceback" not in stream.getvalue()
     assert not [line for line in lines if line["level"] == "error"]
-    monkeypatch.setattr(locked.wired.lifecycle, "start", None, raising=False)
     monkeypatch.setattr(type(locked.wired.keyring), "jwks", None, raising=False)
     assert send(locked, "/oauth/jwks", method="GET").status_code == 500
     assert "Traceback" in stream.getvalue()
