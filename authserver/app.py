@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, request
@@ -16,6 +17,7 @@ from authserver import settings as settings_module
 from authserver import telemetry
 from authserver.accounts.authentication import meets
 from authserver.accounts.devices import Devices
+from authserver.accounts.local_methods import LocalMethods
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import PendingLogins
@@ -77,7 +79,7 @@ from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
 from authserver.storage.clients import RegisteredClient
-from authserver.storage.database import Work, db, install, unit_of_work
+from authserver.storage.database import Work, db, install, is_busy, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
 from authserver.tokens.key_files import load_or_create_pepper
@@ -93,6 +95,7 @@ from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence, Trace
 
 DEMO_MARK = "demo"
+ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,7 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     app.register_blueprint(_operations(metrics, settings))
     app.register_error_handler(HTTPException, refusals.http_error)
     _harden(app, settings, refusals)
+    _log_faults(app)
     return app
 
 
@@ -253,6 +257,7 @@ def _wire(
             passkeys=Passkeys(settings.issuer, trail, clock, entropy),
             throttle=Throttle(settings.accounts, hasher, clock),
             pending=PendingLogins(settings.accounts, hasher, clock, entropy),
+            local_methods=LocalMethods(settings.federation),
             trail=trail,
         ),
         jobs=Loop(app, jobs),
@@ -474,6 +479,19 @@ def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
         headers=fixed,
         turned_away=refusals.turn_away,
     )
+
+
+def _log_faults(app: OpenAPI) -> None:
+    """Log a crash with its traceback, and a database that is busy in one line: that is nobody's fault, and passes."""
+    log_crash, log = app.log_exception, telemetry.logger(__name__)
+
+    def log_exception(exc_info: ExcInfo) -> None:
+        if is_busy(exc_info[1]):
+            log.warning("storage_busy", endpoint=request.endpoint, error=type(exc_info[1]).__name__)
+        else:
+            log_crash(exc_info)
+
+    app.log_exception = log_exception  # type: ignore[method-assign]  # where Flask asks
 
 
 def _policy(settings: Settings) -> PolicySet:

@@ -124,8 +124,12 @@ class TrustedIssuer(_Section):
     token_auth_method: Literal["client_secret_basic", "client_secret_post"] | None = None
     scopes: tuple[Text, ...] = ("openid", "profile", "email")
     login_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
+    local_methods: bool = False
+    """Whether its people may have a password, an authenticator app, recovery codes and passkeys of their own here."""
     sign_out_there: bool = False
     """Whether who signs out here is sent on to sign out at the issuer too, where it names an `end_session_endpoint`."""
+    logout_by: Literal["client_id", "id_token_hint"] = "client_id"
+    """How it learns there who leaves: by our `client_id` and its name for the session, or by its whole ID token."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

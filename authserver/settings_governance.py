@@ -154,7 +154,8 @@ class SessionToken(Section):
 class SupportCodes(Section):
     """The codes that customers make: how long they live, and how long what they open may last, by default and at most.
 
-    `free_failures` is how many wrong ones an agent may present through a client before each next one has to wait.
+    `free_failures` is how many wrong ones an agent may present through a client before each next one has to wait, and
+    `forget_seconds` how long after the last of them they are forgotten.
     """
 
     code_seconds: Seconds
@@ -163,3 +164,4 @@ class SupportCodes(Section):
     max_lifetime: Seconds
     max_live: int = Field(ge=1, le=20)
     free_failures: int = Field(ge=1)
+    forget_seconds: Seconds

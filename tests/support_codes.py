@@ -32,6 +32,11 @@ def way_f(world: World, code: str, actor: str = "agent", **form: Any) -> Answer:
 
 
 def state(world: World, code_id: str, who: str = "customer-ask") -> str:
+    """Return the state that the list of a customer's codes says of one."""
+    return str(listed(world, code_id, who)["state"])
+
+
+def listed(world: World, code_id: str, who: str = "customer-ask") -> dict[str, Any]:
     """Return what the list of a customer's codes says of one."""
     items = world.api("GET", PATH, who).json["items"]
-    return next(str(item["state"]) for item in items if item["id"] == code_id)
+    return next(dict(item) for item in items if item["id"] == code_id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from authserver.accounts.authentication import Method
+from authserver.accounts.local_methods import LocalMethods
 from authserver.accounts.passkeys import Options, Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import Finished, PendingLogins, SecondFactorNeeded
@@ -37,6 +38,7 @@ class SignIn:
     passkeys: Passkeys
     throttle: Throttle
     pending: PendingLogins
+    local_methods: LocalMethods
     trail: Trail
 
     def with_password(self, work: Work, cookie: str, *, username: str, password: str, address: str) -> Step:
@@ -115,11 +117,16 @@ class SignIn:
         return found.user_id
 
     def _hold(self, work: Work, user_id: str, address: str) -> None:
-        """Keep a person from being changed until the commit; who is disabled gets no further."""
+        """Keep a person from being changed until the commit.
+
+        Who is disabled gets no further, and who signs in at an issuer that keeps that to itself: nobody is told which.
+        """
         work.lock()
         person = people.find(work.session, user_id, hold=True)
         if person is None or not person.enabled:
             self._fail(work, "account.disabled", user_id, address)
+        if not self.local_methods.count_for(work.session, user_id):
+            self._fail(work, "account.signs_in_elsewhere", user_id, address)
 
     def _fail(self, work: Work, reason: str, who: Account | str | None, address: str) -> NoReturn:
         """Leave the failure's evidence, and nothing else, and refuse."""

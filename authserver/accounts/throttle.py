@@ -50,13 +50,14 @@ class Throttle:
         self._claim(work, self._address(address), self._by_address, "throttle.address")
         work.commit()
 
-    def claim_by(self, work: Work, guess: Guess, account: str, free: int) -> None:
+    def claim_by(self, work: Work, guess: Guess, account: str, *, free: int, forget: int) -> None:
         """Count an attempt by an account alone, for an address that says nothing; raise Throttled when it has to wait.
 
-        The count is durable when `work` is committed, as it is when what was tried is refused.
+        `free` of them do not wait, and they are forgotten `forget` seconds after the last. The count is durable when
+        `work` is committed, as it is when what was tried is refused.
         """
         work.lock()
-        backoff = replace(self._by_account, free=free)
+        backoff = replace(self._by_account, free=free, forget=forget)
         wait = accounts.claim_attempt(work.session, self._account(guess, account), backoff, now=self._clock.now())
         if wait:
             raise Throttled("throttle.account", wait)
@@ -64,6 +65,10 @@ class Throttle:
     def give_back(self, work: Work, guess: Guess, account: str) -> None:
         """Uncount the attempt just claimed by `claim_by`: it was no failure. Those before it still count."""
         accounts.give_back_attempt(work.session, self._account(guess, account), now=self._clock.now())
+
+    def forgive(self, work: Work, guess: Guess, account: str) -> None:
+        """Begin to count anew what `claim_by` counts: the account has shown that it knows."""
+        accounts.forget_failures(work.session, self._account(guess, account))
 
     def succeeded(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
         """Begin to count the account's failures anew; of the address only this one attempt is uncounted."""

@@ -262,8 +262,8 @@ class PolicyRefused(Event):
 class SupportCodeCreated(Event):
     """A customer made a code that opens one impersonation of themselves, within limits, having read these words.
 
-    `client_id` is the app that made it for them, None for their own page. `words_hash` is SHA-256 of the text; an app
-    that does not say which words it showed leaves all three empty.
+    `client_id` is the app that made it for them, None for their own page. `words_hash` is SHA-256 of the text; for an
+    app that does not say which words it showed `words_shown` is false, and the three are empty.
     """
 
     name: ClassVar[str] = "support-code:created"
@@ -279,6 +279,7 @@ class SupportCodeCreated(Event):
     words_version: str
     words_language: str
     words_hash: str
+    words_shown: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +298,7 @@ class SupportCodeRedeemed(Event):
     words_version: str
     words_language: str
     words_hash: str
+    words_shown: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ class DemoIdp:
             "provision": "link_verified_email",
             "roles": [{"claim": "groups", "contains": role, "role": role} for _, _, role in _STAFF],
             "acr": {"": "urn:authserver:acr:password"},
+            "local_methods": True,  # the demo's passwords go on working
             "sign_out_there": True,
         }
 

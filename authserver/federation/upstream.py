@@ -15,6 +15,7 @@ from authserver.federation.redemption import check_at_hash, redeem, with_userinf
 from authserver.federation.refusals import FederationError, UnavailableError, UntrustworthyError
 from authserver.federation.step_up import Meets, StepUpError, UpstreamError, asked_acr, checked_auth_time
 from authserver.federation.trusted import KnownIssuer, TrustedIssuers
+from authserver.protocol.refusals import Busy
 from authserver.storage import federation
 from authserver.storage.database import Work
 from authserver.storage.federation import StoredUpstreamLogin
@@ -37,6 +38,7 @@ _KNOWN_ERRORS = frozenset(
     }
 )
 _MAX_PARAMETER = 4096
+_MAX_UNDER_WAY = 20_000
 _MAX_HINT = 6144
 """A longer ID token stays out of the URL, which servers cut at 8 KiB: `client_id` names us without it."""
 
@@ -108,8 +110,12 @@ class UpstreamSignIn:
         acr_values: Sequence[str] = (),
         prompt: str | None = None,
         login_hint: str | None = None,
+        old_secret: str = "",
     ) -> Begun:
-        """Begin a sign-in, bound to one browser by a cookie. Raises UpstreamError; locks, the caller commits.
+        """Begin a sign-in, bound to one browser by a cookie, in place of the one of its `old_secret`.
+
+        Raises UpstreamError, and Busy when more are under way than a server ever needs: whoever begins them proves
+        nothing. Locks, the caller commits.
 
         `acr_values` are in our words, and are asked for in the issuer's. With a `max_age`, 0 for a sign-in that has to
         be done now, the issuer has to say when it was done.
@@ -120,10 +126,11 @@ class UpstreamSignIn:
         endpoint = self._metadata(known).authorization_endpoint
         if endpoint is None:
             raise UpstreamError("upstream.no_authorization_endpoint")
-        state, nonce, verifier, browser = (self._entropy.token() for _ in range(4))
+        state, nonce, verifier, secret = (self._entropy.token() for _ in range(4))
+        browser = f"{secret}.{state}"
         until, asked_here = self._clock.now() + known.settings.login_seconds, " ".join(acr_values)
         begun = StoredUpstreamLogin(known.settings.issuer, nonce, verifier, return_to, max_age, asked_here, until)
-        self._remember(work, begun, state=state, browser_secret=browser)
+        self._remember(work, begun, old_secret, browser)
         asked = {
             "redirect_uri": redirect_uri,
             "state": state,
@@ -162,8 +169,18 @@ class UpstreamSignIn:
             return None
         return known.name
 
-    def sign_out_url(self, name: str, *, id_token: str | None, return_to: str, state: str) -> str | None:
+    def keeps_id_token(self, issuer: str) -> bool:
+        """Tell whether an issuer's ID token will be of use when its person signs out."""
+        known = self._trusted.of(issuer)
+        wanted = known is not None and known.settings.logout_by == "id_token_hint"
+        return wanted and self.signs_out_at(issuer) is not None
+
+    def sign_out_url(
+        self, name: str, *, sid: str | None, id_token: str | None, return_to: str, state: str
+    ) -> str | None:
         """Return where to sign out of issuer `name` too; None where it does not say (RP-Initiated Logout §2).
+
+        The issuer's name for the session, `sid`, tells it who leaves, or its ID token where it is configured so.
 
         Raises UpstreamError. It may have to ask the issuer: nothing may be held meanwhile.
         """
@@ -171,8 +188,10 @@ class UpstreamSignIn:
         endpoint = self._metadata(known).end_session_endpoint
         if endpoint is None:
             return None
+        by_token = known.settings.logout_by == "id_token_hint"
         asked = {
-            "id_token_hint": id_token if id_token is not None and len(id_token) <= _MAX_HINT else None,
+            "id_token_hint": id_token if by_token and id_token is not None and len(id_token) <= _MAX_HINT else None,
+            "logout_hint": None if by_token else sid,
             "client_id": known.settings.client_id,
             "post_logout_redirect_uri": return_to,
             "state": state,
@@ -192,14 +211,20 @@ class UpstreamSignIn:
         except UnavailableError as error:
             raise UpstreamError(error.reason) from error
 
-    def _remember(self, work: Work, begun: StoredUpstreamLogin, *, state: str, browser_secret: str) -> None:
+    def _remember(self, work: Work, begun: StoredUpstreamLogin, old_secret: str, browser_secret: str) -> None:
         work.lock()
-        federation.add_login(
-            work.session,
-            begun,
-            state_hash=self._hasher.hash(SecretKind.UPSTREAM_STATE, state),
-            browser_hash=self._hasher.hash(SecretKind.UPSTREAM_BROWSER, browser_secret),
-        )
+        if old_secret:
+            federation.drop_login(work.session, **self._hashes(old_secret))
+        if federation.count_logins(work.session, now=self._clock.now()) >= _MAX_UNDER_WAY:
+            raise Busy("upstream.too_many")
+        federation.add_login(work.session, begun, **self._hashes(browser_secret))
+
+    def _hashes(self, browser_secret: str) -> dict[str, str]:
+        """Return what a browser's sign-in is found by: its secret holds the state too, after a dot."""
+        return {
+            "state_hash": self._hasher.hash(SecretKind.UPSTREAM_STATE, browser_secret.partition(".")[2]),
+            "browser_hash": self._hasher.hash(SecretKind.UPSTREAM_BROWSER, browser_secret),
+        }
 
     def _consume(
         self, work: Work, known: KnownIssuer, browser_secret: str | None, params: Mapping[str, str]

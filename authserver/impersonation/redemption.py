@@ -45,6 +45,7 @@ def redeem(work: Work, trail: Trail, plan: Plan, presented: PresentedCode, *, ba
         words_version=code.words_version,
         words_language=code.words_language,
         words_hash=code.words_hash,
+        words_shown=code.words_shown,
     )
     trail.record(work, event)
     return True

@@ -1,8 +1,9 @@
 """Support codes: a customer makes one within limits of their own, and an agent redeems it once (S1, way F).
 
 A code has 60 random bits and lives for minutes. Presenting wrong ones is slowed down by client and actor, each wait
-twice the one before: an agent has some 15 guesses in half an hour. A thousand agents who do nothing else, while ten
-thousand codes live, find one with a chance below 1 in 1,000 million.
+twice the one before: an agent has some 15 guesses in half an hour, and 4 more for each right code, which opens an
+impersonation with its evidence. A thousand agents who do nothing else, while ten thousand codes live, find one with a
+chance below 1 in 1,000 million.
 """
 
 from dataclasses import dataclass, field
@@ -143,8 +144,9 @@ class SupportCodes:
             expires_at=min(now + min(code_seconds, self.limits.max_code_seconds), behind.expires_at),
         )
         support_codes.add(work.session, row)
-        self._trail.record(work, _created(row))
-        return Made(stored=self._find(work, row.id, user.id), code=code, expires_in=row.expires_at - now)
+        stored = self._find(work, row.id, user.id)
+        self._trail.record(work, _created(stored))
+        return Made(stored=stored, code=code, expires_in=row.expires_at - now)
 
     def modes(self, user: User) -> tuple[Mode, ...]:
         """Return the modes that a customer may choose: `full` only where the policy might allow it to anybody."""
@@ -269,17 +271,18 @@ def _was_shown(maker: Maker, wanted: Wanted) -> bool:
     return maker.client_id is None or wanted.words_version is not None
 
 
-def _created(row: SupportCode) -> SupportCodeCreated:
+def _created(row: StoredCode) -> SupportCodeCreated:
     return SupportCodeCreated(
         code_id=row.id,
         subject=row.user_id,
         session_id=row.session_id,
         client_id=row.client_id,
         mode=row.mode,
-        scopes=tuple(row.scopes),
+        scopes=row.scopes,
         lifetime=row.lifetime,
         expires_at=row.expires_at,
         words_version=row.words_version,
         words_language=row.words_language,
         words_hash=row.words_hash,
+        words_shown=row.words_shown,
     )

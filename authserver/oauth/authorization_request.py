@@ -1,7 +1,6 @@
 """The parameters of an authorization request, parsed once (RFC 6749 §4.1.1, RFC 7636, OIDC Core §3.1.2.1)."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,11 +8,9 @@ from authserver.protocol.refusals import InvalidRequest, Refusal
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-_LOOPBACK = re.compile(r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[0-9]{1,5}))?(?P<after>(?:[/?].*)?)")
 _MAX_CHARS = 4096
 _MAX_NONCE = 512
 _MAX_DIGITS = 9
-_MAX_PORT = 65535
 REPEATABLE = frozenset({"resource"})
 
 
@@ -112,17 +109,3 @@ def _max_age(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise InvalidRequest("authorize.max_age", "max_age is a number of seconds.")
     return int(text)
-
-
-def redirect_uri_fits(given: str, registered: Iterable[str]) -> bool:
-    """Compare exactly; only the port of a loopback address may differ (RFC 8252 §7.3, RFC 9700 §2.1)."""
-    without = _without_port(given)
-    return any(given == uri or (without is not None and without == _without_port(uri)) for uri in registered)
-
-
-def _without_port(uri: str) -> tuple[str, ...] | None:
-    """Cut the port out of a loopback URI and nothing else: what a parser would tidy up has to be equal too."""
-    found = _LOOPBACK.fullmatch(uri)
-    if found is None or (found["port"] and not 0 < int(found["port"]) <= _MAX_PORT):
-        return None
-    return found["before"], found["after"]

@@ -11,11 +11,12 @@ from flask import Response, render_template, request
 
 from authserver.audit.events import ApplicationAllowed
 from authserver.oauth.asked import Asked
-from authserver.oauth.authorization_request import AuthorizationRequest, redirect_uri_fits
+from authserver.oauth.authorization_request import AuthorizationRequest
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.posted import MAX_QUERY, as_get
 from authserver.oauth.steps import Consent, Done, SignIn, consented, next_step
 from authserver.protocol.names import GRANT_AUTHORIZATION_CODE
+from authserver.protocol.redirects import redirect_uri_fits
 from authserver.protocol.refusals import InvalidRequest, InvalidScope, Refusal, UnauthorizedClient
 from authserver.protocol.scopes import Scope
 from authserver.storage import authorizations, clients, resources
@@ -26,7 +27,7 @@ from authserver.tokens import targets
 from authserver.tokens.secret_hashes import SecretKind
 from authserver.tokens.targets import available
 from authserver.web.browser import SignedIn
-from authserver.web.pages import error_page, go_to, leads_to, page
+from authserver.web.pages import error_page, go_from_form, go_to, leads_to, page
 from authserver.web.refusals import Trace, new_trace
 
 _CODE_SECONDS = 60
@@ -160,14 +161,16 @@ def decide_consent(parts: OAuthParts) -> Response:
                 raise ConsentDenied("consent.denied")
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
-            return _back(parts, redirect_uri, parameters, {"error": refusal.error, "error_description": refusal.public})
+            told = {"error": refusal.error, "error_description": refusal.public}
+            return go_from_form(_answer(parts, redirect_uri, parameters, told), redirect_uri)
         work.lock()
         names = [scope.name for scope in available(work.session, signed_in.user_id, asked.target)]
         authorizations.grant(work.session, signed_in.user_id, client.client_id, names, now=parts.clock.now())
         parts.trail.record(work, _allowed(signed_in, client, names))
         marker = parts.markers.make("consent", consented(asked, signed_in))
         markers = [*request.form.getlist("interaction")[:4], marker]
-        return go_to(f"/oauth/authorize?{asked.query}&{urlencode([('interaction', m) for m in markers])}")
+        onwards = f"/oauth/authorize?{asked.query}&{urlencode([('interaction', m) for m in markers])}"
+        return go_from_form(onwards, redirect_uri)
 
 
 def _allowed(signed_in: SignedIn, client: RegisteredClient, names: list[str]) -> ApplicationAllowed:
@@ -201,8 +204,13 @@ def _send_code(parts: OAuthParts, work: Work, asked: Asked, signed_in: SignedIn,
 
 
 def _back(parts: OAuthParts, redirect_uri: str, parameters: Parameters, answer: dict[str, str]) -> Response:
-    """Send an answer to the client with `state` and `iss` (RFC 9207), by 303 and without a referrer."""
+    """Send an answer to the client, by 303 and without a referrer."""
+    return go_to(_answer(parts, redirect_uri, parameters, answer))
+
+
+def _answer(parts: OAuthParts, redirect_uri: str, parameters: Parameters, answer: dict[str, str]) -> str:
+    """Return the client's URI with an answer, `state` and `iss` (RFC 9207)."""
     state = parameters.get("state", [])
     answer = {**answer, **({"state": state[0]} if len(state) == 1 and state[0] else {}), "iss": parts.settings.issuer}
     joint = "&" if "?" in redirect_uri else "?"
-    return go_to(f"{redirect_uri}{joint}{urlencode(answer)}")
+    return f"{redirect_uri}{joint}{urlencode(answer)}"

@@ -72,11 +72,11 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
 
     @blueprint.post("/account/totp")
     def enrol_totp() -> Response:
-        return _act(parts, lambda work, signed_in: _enrol(parts, work, signed_in))
+        return _act(parts, lambda work, signed_in: _enrol(parts, work, signed_in), adds=True)
 
     @blueprint.post("/account/totp/confirm")
     def confirm_totp() -> Response:
-        return _act(parts, lambda work, signed_in: _confirm(parts, work, signed_in))
+        return _act(parts, lambda work, signed_in: _confirm(parts, work, signed_in), adds=True)
 
     @blueprint.post("/account/totp/remove")
     def remove_totp() -> Response:
@@ -102,15 +102,20 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
             codes = parts.sign_in.recovery.regenerate(work, signed_in.user_id, by=signed_in.user_id)
             return page(render_template("recovery_codes.html", codes=codes))
 
-        return _act(parts, make)
+        return _act(parts, make, adds=True)
 
 
-def _act(parts: PageParts, action: Action, *, fresh: bool = True) -> Response:
-    """Do what a form of the account page asks; what changes how one signs in wants a fresh sign-in."""
+def _act(parts: PageParts, action: Action, *, fresh: bool = True, adds: bool = False) -> Response:
+    """Do what a form of the account page asks; what changes how one signs in wants a fresh sign-in.
+
+    `adds` is for what adds a method here, which is not for everybody.
+    """
     trace = new_trace()
     with unit_of_work() as work:
         try:
             signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
+            if adds:
+                parts.sign_in.local_methods.demand(work.session, signed_in.user_id, signed_in.issuer)
             if fresh and not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
                 return go_to(_TO_LOGIN)
             return action(work, signed_in)
@@ -133,13 +138,15 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         }
         for session in parts.sessions.listing(work.session, user.id)
     ]
+    adds = parts.sign_in.local_methods.may_change(work.session, user.id, signed_in.issuer)
     html = render_template(
         "account.html",
         user=user,
         csrf=parts.browser.csrf(parts.browser.cookie()),
         factors=factors_of(work.session, user.id),
         passkeys=accounts.passkeys_of(work.session, user.id),
-        passkeys_available=parts.sign_in.passkeys.available,
+        passkeys_available=adds and parts.sign_in.passkeys.available,
+        adds_methods=adds,
         sessions=sessions,
         applications=authorizations.clients_of(work.session, user.id),
         support=support_section(parts, work, user),

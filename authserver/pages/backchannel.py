@@ -34,6 +34,10 @@ def _end(parts: PageParts, work: Work) -> Response:
         raise UntrustworthyError("logout.malformed")
     order = parts.logouts.verify(tokens[0])
     user_id = parts.logouts.use(work, order)
-    ended = parts.sessions.end_upstream(work, order.issuer, sid=order.sid, user_id=user_id, by=f"issuer:{order.name}")
+    by = f"issuer:{order.name}"
+    if order.sid is None:  # by its subject alone: the person, wherever else and however they signed in
+        ended = parts.sessions.end_all(work, user_id, by=by) if user_id else []
+    else:
+        ended = parts.sessions.end_upstream(work, order.issuer, sid=order.sid, user_id=user_id, by=by)
     parts.trail.record(work, LogoutReceived(issuer=order.issuer, told=order.told, sessions=tuple(ended)))
     return json_answer({})

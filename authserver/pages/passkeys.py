@@ -86,6 +86,7 @@ def _fresh(parts: PageParts, work: Work, trace: Trace) -> SignedIn:
     signed_in = parts.browser.require(work, request.headers.get("X-CSRF-Token"), trace)
     if not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
         raise InsufficientUserAuthentication("account.not_fresh", extra={"max_age": FRESH_SECONDS})
+    parts.sign_in.local_methods.demand(work.session, signed_in.user_id, signed_in.issuer)
     return signed_in
 
 

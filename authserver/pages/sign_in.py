@@ -13,9 +13,11 @@ from authserver.accounts.sessions import Place
 from authserver.accounts.sign_in import Step
 from authserver.federation.upstream import Offer
 from authserver.pages.parts import PageParts
+from authserver.protocol.redirects import redirect_uri_fits
 from authserver.protocol.refusals import Refusal
+from authserver.storage import clients
 from authserver.storage.database import Work, unit_of_work
-from authserver.web.pages import error_page, go_to, leads_to, page
+from authserver.web.pages import error_page, go_from_form, go_to, leads_to, page
 from authserver.web.refusals import new_trace
 
 LOGIN = "login"
@@ -26,7 +28,8 @@ _RETURN = re.compile(
 )
 _ACCOUNT = "/account"
 _TOTP = re.compile(r"\s*\d{3}\s*\d{3}\s*")
-_MAX_RETURN = 16384
+_MAX_RETURN = 9216
+"""A little more than an authorization request may have."""
 
 
 def add_sign_in(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
@@ -96,7 +99,7 @@ def _take(
             cookie = parts.browser.cookie(LOGIN)
             parts.browser.check_form(request.form.get("csrf"), cookie)
             done = step(work, cookie, trace.address)
-            return go_on(parts, work, done, trace.address)
+            return go_on(parts, work, done, trace.address, by_form=True)
         except LoginExpired as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
@@ -110,8 +113,8 @@ def _take(
             return error_page(refusal)
 
 
-def go_on(parts: PageParts, work: Work, done: Step, address: str) -> Response:
-    """Send a person on to the next factor, or signed in to where they came from."""
+def go_on(parts: PageParts, work: Work, done: Step, address: str, *, by_form: bool = False) -> Response:
+    """Send a person on to the next factor, or signed in to where they came from; `by_form` is after a form of ours."""
     match done:
         case SecondFactorNeeded():
             return go_to("/login/factor")
@@ -119,7 +122,8 @@ def go_on(parts: PageParts, work: Work, done: Step, address: str) -> Response:
             place = Place(address, request.headers.get("User-Agent", ""))
             old = parts.browser.cookie()
             started = parts.sessions.sign_in(work, user_id, authenticated, place, old_cookie=old)
-            response = go_to(return_to)
+            leads = _application(work, return_to) if by_form else None
+            response = go_from_form(return_to, leads)
             parts.browser.set(response, started.cookie)
             parts.browser.clear(response, kind=LOGIN)
             return response
@@ -154,7 +158,8 @@ def _login_page(  # noqa: PLR0913 - all that the page shows
         offers=parts.upstream.offers() if came_from is None else (came_from,),
         came_from=came_from is not None,
     )
-    return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
+    form_action = leads_to(_application(work, onwards))
+    return _refused(page(html, form_action=form_action, scripts=True), refusal)
 
 
 def _came_from(parts: PageParts, work: Work) -> Offer | None:
@@ -176,12 +181,20 @@ def _factor_page(parts: PageParts, work: Work, refusal: Refusal | None = None) -
         passkeys=parts.sign_in.passkeys.available,
     )
     onwards = _ACCOUNT if found is None else found.return_to
-    return _refused(page(html, form_action=_onwards(onwards), scripts=True), refusal)
+    form_action = leads_to(_application(work, onwards))
+    return _refused(page(html, form_action=form_action, scripts=True), refusal)
 
 
-def _onwards(onwards: str) -> str:
-    """Let the form's answer lead on to the application that the sign-in is for."""
-    return leads_to(parse_qs(urlsplit(onwards).query).get("redirect_uri", [None])[0])
+def _application(work: Work, onwards: str) -> str | None:
+    """Return where the application waits that a sign-in is for: a URI that it has registered, or nowhere."""
+    query = parse_qs(urlsplit(onwards).query)
+    client_ids, uris = query.get("client_id", []), query.get("redirect_uri", [])
+    if len(client_ids) != 1 or len(uris) != 1 or "\0" in client_ids[0]:
+        return None
+    client = clients.find(work.session, client_ids[0])
+    if client is None or not client.enabled or not redirect_uri_fits(uris[0], client.redirect_uris):
+        return None
+    return uris[0]
 
 
 def _refused(response: Response, refusal: Refusal | None) -> Response:

@@ -163,6 +163,7 @@ def _shown(listed: Listed) -> dict[str, Any]:
         "mode": stored.mode,
         "scopes": list(stored.scopes),
         "lifetime": stored.lifetime,
+        "words_shown": stored.words_shown,
         "created_at": _instant(stored.created_at),
         "expires_at": _instant(stored.expires_at),
         "impersonation_id": stored.impersonation_id,

@@ -61,6 +61,7 @@ def _begin(parts: PageParts, name: str) -> Response:
                 max_age=wish.max_age,
                 acr_values=wish.acr_values,
                 prompt=wish.prompt(again=again),
+                old_secret=parts.browser.cookie(UPSTREAM),
             )
         except FederationError as error:
             return _failed(parts, work, error, trace)

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ db = SQLAlchemy(metadata=Base.metadata)
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 _IMMEDIATE = "authserver_immediate"
+"""The option of a connection that begins to write: for how many milliseconds it waits for other processes."""
 _BUSY_SECONDS = 10
 _PRIMARY = 0xFF  # the part of a result code of SQLite that is not its details
 _sqlite_writer = threading.Lock()
@@ -68,18 +70,26 @@ def _keep_private(engine: Engine) -> None:
 
 def _tune_sqlite(engine: Engine) -> None:
     """Take transactions out of the driver's hands: its defaults fork a hash chain."""
+    usual = f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}"
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
         connection.isolation_level = None
-        busy = f"busy_timeout={int(_BUSY_SECONDS * 1000)}"
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", busy):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(usual)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(_IMMEDIATE, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        waits = connection.get_execution_options().get(_IMMEDIATE)
+        if waits is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(usual)
 
 
 class Work:
@@ -92,20 +102,28 @@ class Work:
         """Begin with nothing read and nothing written."""
         self.session = session
         self.locked = False
+        self._patience = float(_BUSY_SECONDS)
         self._before_commit: list[Callable[[], None]] = []
 
     def lock(self) -> None:
         """End the reading; from here on rows are read anew and written (one writer at a time on SQLite).
 
-        Where other writers do not let go, what it raises `is_busy`.
+        Where other writers do not let go, what it raises `is_busy`: one unit of work waits for so long in all, be it
+        for writers of this process, for those of others, or more than once.
         """
         if self.locked:
             return
         self.session.rollback()
-        if self._is_sqlite() and not _sqlite_writer.acquire(timeout=_BUSY_SECONDS):
+        began = time.monotonic()
+        if self._is_sqlite() and not _sqlite_writer.acquire(timeout=max(0.0, self._patience)):
+            self._patience = 0.0
             raise StorageBusy("other writers are before this one")
         self.locked = True
-        self.session.connection(execution_options={_IMMEDIATE: True})
+        left = self._patience - (time.monotonic() - began)
+        try:
+            self.session.connection(execution_options={_IMMEDIATE: max(0, int(left * 1000))})
+        finally:
+            self._patience -= time.monotonic() - began
 
     def before_commit(self, action: Callable[[], None]) -> None:
         """Run `action` last inside the transaction; asking for it makes the work a writing one."""

@@ -43,6 +43,17 @@ def add_login(session: DbSession, begun: StoredUpstreamLogin, *, state_hash: str
     session.flush()
 
 
+def drop_login(session: DbSession, *, state_hash: str, browser_hash: str) -> None:
+    """Forget a sign-in of this browser: it begins another."""
+    one = (UpstreamLogin.state_hash == state_hash, UpstreamLogin.browser_hash == browser_hash)
+    session.execute(delete(UpstreamLogin).where(*one))
+
+
+def count_logins(session: DbSession, *, now: int) -> int:
+    """Count the sign-ins that have not run out, used or not."""
+    return session.scalar(select(func.count()).where(UpstreamLogin.expires_at > now)) or 0
+
+
 def consume_login(session: DbSession, state_hash: str, browser_hash: str, *, now: int) -> StoredUpstreamLogin | None:
     """Use up a sign-in of this browser; None when there is none, it is over, or another call was first."""
     statement = (
@@ -124,6 +135,11 @@ def is_linked(session: DbSession, issuer: str, user_id: str) -> bool:
     """Tell whether a person is a subject of this issuer already."""
     query = select(LinkedIdentity.sub).where(LinkedIdentity.issuer == issuer, LinkedIdentity.user_id == user_id)
     return session.scalars(query.limit(1)).one_or_none() is not None
+
+
+def issuers_of(session: DbSession, user_id: str) -> Sequence[str]:
+    """Return the issuers whose person somebody is."""
+    return session.scalars(select(LinkedIdentity.issuer).where(LinkedIdentity.user_id == user_id).distinct()).all()
 
 
 def by_email(session: DbSession, email: str, population: str) -> Sequence[str]:

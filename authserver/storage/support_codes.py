@@ -29,6 +29,11 @@ class StoredCode:
     revoked_at: int | None
     impersonation_id: str | None
 
+    @property
+    def words_shown(self) -> bool:
+        """Whether it is known which words the customer read when they made it."""
+        return bool(self.words_version)
+
 
 def add(session: DbSession, row: SupportCode) -> None:
     """Store a code's hash with its limits."""

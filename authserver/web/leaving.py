@@ -22,7 +22,7 @@ from authserver.storage.sign_ins import BrowserSession
 from authserver.tokens.sealing import Sealer, UnsealError
 from authserver.web.browser import Browser, SignedIn
 from authserver.web.markers import Markers
-from authserver.web.pages import go_to, hand_over, page
+from authserver.web.pages import go_from_form, go_to, hand_over, page
 
 _COOKIE = "signout"
 _COOKIE_SECONDS = 900
@@ -57,8 +57,8 @@ class Leaving:
 
     def remembered(self, user_id: str, token: ForeignToken, id_token: str) -> Upstream:
         """Return what a session keeps of a sign-in upstream: the ID token only where it will be of use, and sealed."""
-        passes_on = self._upstream.signs_out_at(token.issuer) is not None
-        sealed = self._sealer.seal(_PURPOSE, user_id, id_token.encode()) if passes_on else None
+        of_use = self._upstream.keeps_id_token(token.issuer)
+        sealed = self._sealer.seal(_PURPOSE, user_id, id_token.encode()) if of_use else None
         return Upstream(token.issuer, token.sid, sealed)
 
     def leave(self, work: Work, signed_in: SignedIn, target: str | None) -> Response:
@@ -71,7 +71,8 @@ class Leaving:
             return self.left(target)
         state = self._entropy.token()
         try:
-            url = self._upstream.sign_out_url(name, id_token=self._hint(held), return_to=self._back, state=state)
+            hint, sid = self._hint(held), held.upstream_sid
+            url = self._upstream.sign_out_url(name, sid=sid, id_token=hint, return_to=self._back, state=state)
         except FederationError as error:
             return self._not_passed_on(work, held, error.reason, target)
         if url is None:
@@ -94,7 +95,8 @@ class Leaving:
     def left(self, target: str | None, *, keep_session: bool = False, elsewhere: bool = False) -> Response:
         """Answer who is signed out; `elsewhere` says that at their organisation they still may be signed in."""
         html = render_template("signed_out.html", elsewhere=elsewhere) if target is None else ""
-        response = page(html) if target is None else go_to(target)
+        leads = target if request.method == "POST" else None
+        response = page(html) if target is None else go_from_form(target, leads)
         if not keep_session:
             self._browser.clear(response)
         return response

@@ -8,6 +8,8 @@ from authserver.protocol.refusals import Refusal
 
 _ORIGIN = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?)(?:[/?].*)?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:).*")
+_NEVER_ALONE = frozenset({"http:", "https:", "ws:", "wss:", "javascript:", "data:", "blob:", "filesystem:", "about:"})
+"""Schemes that as a source would let a form lead anywhere, or run what it is given."""
 
 
 def page(html: str, status: int = 200, *, form_action: str = "'self'", scripts: bool = False) -> Response:
@@ -28,10 +30,20 @@ def page(html: str, status: int = 200, *, form_action: str = "'self'", scripts: 
 def leads_to(uri: str | None) -> str:
     """Return the `form-action` of a form whose answer may redirect to `uri`: browsers hold it against redirects too.
 
-    An origin that CSP has no words for, such as an IPv6 address, is named by its scheme alone.
+    `uri` is a client's own, or None. For an origin that CSP has no words for, such as an IPv6 address, it is our own
+    alone, and `go_from_form` goes there.
     """
-    found = (_ORIGIN.fullmatch(uri) or _SCHEME.fullmatch(uri)) if uri else None
-    return "'self'" if found is None else f"'self' {found.group(1)}"
+    source = _source(uri) if uri else None
+    return "'self'" if source is None else f"'self' {source}"
+
+
+def _source(uri: str) -> str | None:
+    """Return the source expression of CSP that names where a URI leads: its origin, or the scheme of an app."""
+    origin = _ORIGIN.fullmatch(uri)
+    if origin is not None:
+        return origin.group(1)
+    scheme = _SCHEME.fullmatch(uri)
+    return None if scheme is None or scheme.group(1).lower() in _NEVER_ALONE else scheme.group(1)
 
 
 def go_to(location: str) -> Response:
@@ -41,6 +53,11 @@ def go_to(location: str) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def go_from_form(location: str, leads: str | None) -> Response:
+    """Send the browser on after a form of ours whose `form-action` is `leads_to(leads)`: by a page where it must be."""
+    return go_to(location) if not leads or _source(leads) is not None else hand_over(location)
 
 
 def hand_over(location: str) -> Response:

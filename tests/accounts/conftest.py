@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from authserver.accounts.authentication import Method
+from authserver.accounts.local_methods import LocalMethods
 from authserver.accounts.passkeys import Passkeys
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.pending import Finished, PendingLogins, SecondFactorNeeded
@@ -22,6 +23,7 @@ from authserver.accounts.totp import TotpApps
 from authserver.audit.chain import Trail
 from authserver.entropy import SystemEntropy
 from authserver.settings import Accounts, Database, config_folder
+from authserver.settings_federation import Federation
 from authserver.storage import accounts, database, trail
 from authserver.storage.database import Work, db, unit_of_work
 from authserver.storage.tables import User
@@ -71,6 +73,7 @@ class House:
             passkeys=self.passkeys,
             throttle=self.throttle,
             pending=self.pending,
+            local_methods=LocalMethods(Federation()),
             trail=self.trail,
         )
 

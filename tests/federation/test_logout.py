@@ -88,7 +88,9 @@ def test_a_session_ends_by_the_issuers_name_for_it_or_by_its_subject(
 ) -> None:
     answer = post(world, idp.sign(told(**about), typ=typ))
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
-    assert [event["session_id"] for event in world.events("session:ended")] == ["ses_1"]
+    ended = [event["session_id"] for event in world.events("session:ended")]
+    assert "ses_1" in ended
+    assert ended == ["ses_1"] or about == {"sid": None, "sub": "sub-1"}, "a subject is signed out everywhere"
 
 
 @pytest.mark.parametrize(

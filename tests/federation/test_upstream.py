@@ -249,14 +249,15 @@ def test_only_issuers_with_a_client_id_are_offered(world: World) -> None:
 
 def test_signing_out_goes_on_to_the_issuer_where_it_says_how(world: World, idp: Idp) -> None:
     upstream = world.wired.federation.upstream
-    assert upstream.sign_out_url("corp", id_token="x", return_to="https://here", state="s") is None
+    asked = {"sid": "sid-1", "id_token": "x", "return_to": "https://here", "state": "s"}
+    assert upstream.sign_out_url("corp", **asked) is None
     idp.metadata = {"end_session_endpoint": f"{IDP}/logout?a=b"}
     world.clock.pass_(90_000)
-    url = upstream.sign_out_url("corp", id_token="x", return_to="https://here", state="s")
+    url = upstream.sign_out_url("corp", **asked)
     assert url is not None
     assert dict(parse_qsl(urlsplit(url).query)) == {
         "a": "b",
-        "id_token_hint": "x",
+        "logout_hint": "sid-1",
         "client_id": "authserver",
         "post_logout_redirect_uri": "https://here",
         "state": "s",

@@ -24,7 +24,7 @@ from tests.oauth.exchanging import (
     waits,
 )
 from tests.signing_in import BrowserOf
-from tests.support_codes import PATH, make_code, state, way_f
+from tests.support_codes import PATH, listed, make_code, state, way_f
 from tests.world import API, PAYMENTS, World, error
 
 BAD = "invalid_request"
@@ -310,9 +310,51 @@ def test_wrong_codes_are_slowed_down_by_client_and_actor(make_world: Callable[..
     assert world.way_a().status_code == 200
     world.clock.pass_(2)
     assert way_f(world, code).status_code == 200
-    another = make_code(world)["support_code"]
-    refused(world, way_f(world, "0000-0000-0000"), BAD, "support_code.unknown")
-    refused(world, way_f(world, another), "slow_down", "support_code.throttled")
+
+
+def mistype(world: World, times: int = 1, code: str = "0000-0000-0000") -> None:
+    for _ in range(times):
+        assert way_f(world, code).json["error"] == BAD
+
+
+def test_a_right_code_takes_back_what_was_mistyped_before_it(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    for _ in range(3):
+        mistype(world, 4)
+        assert way_f(world, make_code(world)["support_code"]).status_code == 200
+    mistype(world, 5)
+    assert error(way_f(world, make_code(world)["support_code"])) == "slow_down"
+
+
+def test_a_used_code_is_no_guess(world: World) -> None:
+    code = make_code(world)["support_code"]
+    assert way_f(world, code).status_code == 200
+    mistype(world, 8, code)
+    mistype(world, 4)
+    mistype(world, 1, code)
+    assert way_f(world, make_code(world)["support_code"]).status_code == 200
+
+
+def test_what_was_mistyped_long_ago_is_forgotten(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    mistype(world, 4)
+    world.clock.pass_(899)
+    mistype(world)
+    assert error(way_f(world, "0000-0000-0000")) == "slow_down"
+    world.clock.pass_(900)
+    mistype(world, 5)
+    assert way_f(world, "0000-0000-0000").json["interval"] == 2
+
+
+def test_who_guesses_on_and_on_waits_longer_and_longer(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    mistype(world, 4)
+    waits_ = []
+    for _ in range(5):
+        mistype(world)
+        waits_.append(way_f(world, "0000-0000-0000").json["interval"])
+        world.clock.pass_(waits_[-1])
+    assert waits_ == [2, 4, 8, 16, 32]
 
 
 def test_right_codes_count_for_nothing(world: World) -> None:
@@ -356,4 +398,5 @@ def test_the_words_shown_are_in_the_evidence(world: World) -> None:
         redeemed = world.events("support-code:redeemed", started)[-1]
         for event in (created, redeemed):
             assert (event["words_version"], event["words_language"], event["words_hash"]) == shown
+            assert event["words_shown"] is listed(world, made["id"])["words_shown"] is bool(shown[0])
             assert made["support_code"] not in json.dumps(event)

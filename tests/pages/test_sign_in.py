@@ -1,6 +1,7 @@
 """`/login`: sign-in by password and second factor, its cookies, and what does not work against it."""
 
 import re
+from typing import Any
 
 import pytest
 from werkzeug.http import parse_cookie
@@ -8,9 +9,11 @@ from werkzeug.http import parse_cookie
 from authserver.storage import people, sign_ins
 from tests.conftest import MakeWorld
 from tests.signing_in import (
+    CALLBACK,
     BrowserOf,
     answer_of,
     change_client,
+    handed_over,
     hidden,
     new_app,
     query_of,
@@ -283,9 +286,12 @@ def test_who_was_disabled_is_out_at_once(world: World) -> None:
     ("uri", "leads_to"),
     [
         ("http://127.0.0.1:4711/callback", "http://127.0.0.1:4711"),
-        ("http://[::1]:4711/callback", "http:"),
+        ("http://[::1]:4711/callback", None),
         ("com.example.app:/callback", "com.example.app:"),
-        ("https://a;script-src */callback", "https:"),
+        ("https://a;script-src */callback", None),
+        ("https:", None),
+        ("JavaScript:alert(1)", None),
+        ("data:text/html,x", None),
         ("x;y", None),
     ],
 )
@@ -297,3 +303,31 @@ def test_the_form_may_lead_on_to_the_application_and_nowhere_else(world: World, 
     policies = {answer.headers["Content-Security-Policy"] for answer in (shown, wrong, browser.get("/login/factor"))}
     wanted = "'self'" if leads_to is None else f"'self' {leads_to}"
     assert all(f"form-action {wanted};" in policy for policy in policies)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": "https://evil.example.com/callback"},
+        {"redirect_uri": "com.example.evil:/callback"},
+        {"redirect_uri": "https://[::1]/"},
+        {"redirect_uri": [CALLBACK, "https://evil.example.com/"]},
+        {"client_id": "nobody"},
+        {"client_id": "\0"},
+        {"client_id": None},
+    ],
+)
+def test_the_form_leads_to_nowhere_that_no_client_has_registered(world: World, changes: dict[str, Any]) -> None:
+    browser = BrowserOf(world)
+    shown = browser.get("/login", return_to=f"/oauth/authorize?{query_of(**changes)}")
+    assert "form-action 'self';" in shown.headers["Content-Security-Policy"]
+
+
+def test_where_csp_has_no_words_for_the_application_a_page_leads_on_to_it(world: World) -> None:
+    """An IPv6 address is no source expression (CSP level 3 §2.3.1), and a redirect after the form would be stopped."""
+    uri = "http://[::1]:4711/callback"
+    change_client(world, redirect_uris=["http://[::1]/callback"])
+    browser = BrowserOf(world)
+    there = handed_over(browser.sign_in(return_to=f"/oauth/authorize?{query_of(redirect_uri=uri)}"))
+    assert "code" in answer_of(browser.get(there), uri)

@@ -232,7 +232,7 @@ def test_the_page_shows_a_new_code_once(world: World, browser: BrowserOf) -> Non
     assert "A code that can be used" in account
     event = world.events("support-code:created")[-1]
     assert event["client_id"] is None
-    assert (event["words_version"], event["words_language"]) == ("support-code/1", "en")
+    assert (event["words_version"], event["words_language"], event["words_shown"]) == ("support-code/1", "en", True)
     assert event["words_hash"] == PRESENT_SUPPORT_CODE.hash
     assert (event["scopes"], event["lifetime"]) == (READS, 900)
     answer = way_f(world, code, resource=None)

@@ -1,11 +1,17 @@
 """What no endpoint answers: refused before one is reached, or while the database is busy. It leaves its count."""
 
+import io
+import json
+import logging
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
+from authserver import telemetry
 from authserver.storage import database
 from tests.conftest import MakeWorld
 from tests.web.sending import send
@@ -100,6 +106,38 @@ def test_writers_within_a_process_do_not_wait_for_ever_either(
     with database._sqlite_writer:
         assert error(world.post("/oauth/token", FORM)) == "temporarily_unavailable"
     assert world.post("/oauth/token", FORM).status_code == 200
+
+
+def test_a_call_waits_once_for_writers_of_this_process_and_of_others(
+    locked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who got in at the last moment has no time left for the other lock."""
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 1.0)
+    holder = threading.Timer(0.9, database._sqlite_writer.release)
+    assert database._sqlite_writer.acquire(timeout=1)
+    holder.start()
+    began = time.monotonic()
+    assert locked.start().status_code == 503
+    assert time.monotonic() - began < 1.6
+    holder.join()
+
+
+def test_a_busy_database_is_one_line_in_the_log_and_a_crash_still_a_traceback(
+    locked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, stream = logging.getLogger(), io.StringIO()
+    monkeypatch.setattr(root, "handlers", [*root.handlers])
+    monkeypatch.setattr(root, "level", root.level)
+    telemetry.configure("info", stream)
+    assert locked.start().status_code == 503
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (told,) = [line for line in lines if line["event"] == "storage_busy"]
+    assert (told["level"], told["endpoint"]) == ("warning", "api.start_impersonation")
+    assert "Traceback" not in stream.getvalue()
+    assert not [line for line in lines if line["level"] == "error"]
+    monkeypatch.setattr(type(locked.wired.keyring), "jwks", None, raising=False)
+    assert send(locked, "/oauth/jwks", method="GET").status_code == 500
+    assert "Traceback" in stream.getvalue()
 
 
 def test_what_was_answered_503_was_not_done_and_succeeds_later(

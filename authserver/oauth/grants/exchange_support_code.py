@@ -25,19 +25,24 @@ class TooManyCodes(Refusal):
 
 
 def presented(grant: "Grant", exchange: ExchangeRequest, actor: ActingPerson) -> StoredCode:
-    """Return the living code that is presented. Wrong ones count, by client and actor, before anything is told."""
+    """Return the living code that is presented. Wrong ones count, by client and actor, before anything is told.
+
+    A right one takes back what was mistyped before it, and a used one was right.
+    """
     work, parts = grant.work, grant.parts
     account = f"{grant.registered_client.client_id}\0{actor.user_id}"
     try:
-        free = parts.settings.support_codes.free_failures
-        parts.throttle.claim_by(work, Guess.SUPPORT_CODE, account, free)
+        limits = parts.settings.support_codes
+        free, forget = limits.free_failures, limits.forget_seconds
+        parts.throttle.claim_by(work, Guess.SUPPORT_CODE, account, free=free, forget=forget)
         code = parts.support_codes.presented(work.session, exchange.unverified_subject_token)
     except Throttled as refusal:
         raise TooManyCodes("support_code.throttled", extra={"interval": refusal.retry_after}) from refusal
     except CodeReplayed as refusal:
         grant.trace.impersonation_id = refusal.impersonation_id
+        parts.throttle.give_back(work, Guess.SUPPORT_CODE, account)
         raise
-    parts.throttle.give_back(work, Guess.SUPPORT_CODE, account)
+    parts.throttle.forgive(work, Guess.SUPPORT_CODE, account)
     work.commit()
     return code
 
