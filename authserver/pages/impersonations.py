@@ -166,7 +166,7 @@ def _own(parts: PageParts, work: Work, trace: Trace, signed_in: SignedIn, impers
 def _request_page(parts: PageParts, work: Work, signed_in: SignedIn, record: Record) -> Response:
     asked = parts.consents.asked(work.session, record) and not record.overdue(parts.clock.now())
     words = parts.consents.words(work.session, record) if asked else None
-    names = people.named(work.session, {record.actor_id})
+    names, given = people.named(work.session, {record.actor_id}), impersonations.consent_of(work.session, record.id)
     html = render_template(
         "consent_request.html",
         csrf=parts.browser.csrf(parts.browser.cookie()),
@@ -176,6 +176,7 @@ def _request_page(parts: PageParts, work: Work, signed_in: SignedIn, record: Rec
             ended_by=_ended_by(record, signed_in.user_id),
         ),
         words=words,
+        given=given is not None and given.decision == "approve" and given.withdrawn_at is None,
         numbers=parts.consents.choices(record) if asked else (),
         until=record.extension_until if record.state is State.ACTIVE else record.pending_until,
     )

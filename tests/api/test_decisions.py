@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import update
 
 from authserver.cli import demo_cast
+from authserver.impersonation.enablement import Enablement
 from authserver.protocol.names import Role
 from authserver.storage import people
 from authserver.storage.database import Work
+from authserver.storage.impersonations import Record
 from authserver.storage.tables import Approval, Consent, User
 from tests.conftest import MakeWorld
-from tests.world import API, World, error
+from tests.world import API, START, Answer, World, error
 
 ASKS = {"approval": "vip", "consent": "customer-ask"}
 """Who has to be asked, for each kind of decision: the customer's tier wants an approval, or they a consent."""
@@ -272,3 +274,104 @@ def test_approval_withdrawn_while_the_customer_is_asked_denies(world: World) -> 
     world.decide(waiting, "approval", "lead")
     withdrawn = world.decide(waiting, "approval", "lead", "deny").json
     assert (withdrawn["state"], withdrawn["end_reason"]) == ("denied", "approval_withdrawn")
+
+
+# --- what an approver may add
+
+
+def approval(world: World, impersonation_id: str, **body: Any) -> Answer:
+    path = f"/api/v1/impersonations/{impersonation_id}/approval"
+    return world.api("POST", path, "lead", json={"decision": "approve", **body})
+
+
+def test_approver_may_shorten_and_say_why_and_the_digest_stays(make_world: MakeWorld) -> None:
+    world = make_world()
+    without_standing_consent(world)
+    started = world.start(target="vip").json
+    approved = approval(world, started["id"], expires_in=600, remark="ten minutes will do").json
+    assert (approved["state"], approved["expires_in"]) == ("awaiting_consent", 600)
+    assert (approved["approval"]["expires_in"], approved["approval"]["remark"]) == (600, "ten minutes will do")
+    shown = world.api("GET", f"/api/v1/impersonations/{started['id']}", "vip").json["consent_request"]
+    assert "at most 10 minutes" in shown["words"][2]
+    assert world.decide(started["id"], "consent", "vip").json["expires_at"] == "2027-01-15T08:10:00.000Z"
+    token = world.way_c(started["handle"]).json
+    assert token["expires_in"] == 600
+    [decided], [consented] = world.events("approval:decided"), world.events("consent:decided")
+    assert decided["digest"] == consented["digest"]
+    assert decided["lifetime"] == 600
+
+
+@pytest.mark.parametrize(
+    "body", [{"expires_in": 3601}, {"expires_in": 0}, {"decision": "deny", "expires_in": 60}], ids=str
+)
+def test_approver_may_not_lengthen_nor_shorten_what_they_deny(world: World, body: dict[str, Any]) -> None:
+    waiting = start(world, "approval")
+    assert approval(world, waiting, **body).status_code == 400
+    assert (state(world, waiting), decisions(world, "approval")) == ("awaiting_approval", [])
+
+
+def test_approval_once_more_with_another_life_is_a_conflict(world: World) -> None:
+    waiting = start(world, "approval")
+    assert approval(world, waiting, expires_in=600).json["state"] == "active"
+    assert approval(world, waiting, expires_in=600).status_code == 200
+    assert approval(world, waiting, expires_in=300).status_code == 409
+
+
+@pytest.mark.parametrize(("said", "until"), [(3600, START + 3600), ("2027-01-15T10:00:00+01:00", START + 3600)])
+def test_approver_may_have_the_notice_withheld(world: World, said: int | str, until: int) -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    def withhold(work: Work, record: Record, *, by: str, until: int) -> Record:
+        assert work.locked
+        asked.append((record.id, by, until))
+        return record
+
+    world.wired.governance.approvals.withhold = withhold
+    waiting = start(world, "approval")
+    assert approval(world, waiting, withhold_notice_until=said).json["state"] == "active"
+    assert asked == [(waiting, world.id("lead"), until)]
+
+
+@pytest.mark.parametrize("said", [3600, 0, "tomorrow", "2027-13-15T10:00:00Z", "2027-01-15T10:00:00", "deny"])
+def test_notice_is_not_withheld_where_there_is_none_nor_until_no_date(world: World, said: int | str) -> None:
+    waiting = start(world, "approval")
+    body = {"decision": "deny", "withhold_notice_until": 60} if said == "deny" else {"withhold_notice_until": said}
+    assert approval(world, waiting, **body).status_code == 400
+    assert (state(world, waiting), decisions(world, "approval")) == ("awaiting_approval", [])
+
+
+def test_another_lead_may_decide_where_the_first_is_a_lead_no_more(world: World) -> None:
+    without_standing_consent(world)
+    waiting = world.start(target="vip").json["id"]
+    approval(world, waiting)
+    arrange(world, lambda work: people.change(work.session, world.id("lead"), roles=[Role.SUPPORT]))
+    assert world.decide(waiting, "consent", "vip").json["state"] == "awaiting_approval"
+    second_lead(world)
+    path, other = f"/api/v1/impersonations/{waiting}/approval", with_scopes_of_its_roles(world, "admin")
+    assert world.api("POST", path, token=other, json={"decision": "approve"}).json["state"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("decision", "polled"), [(None, "authorization_pending"), ("approve", None), ("deny", "access_denied")]
+)
+def test_poller_learns_what_was_decided(world: World, what: str, decision: str | None, polled: str | None) -> None:
+    started = world.start(target=ASKS[what]).json
+    if decision:
+        world.decide(started["id"], what, DECIDES[what], decision)
+    answer = world.way_c(started["handle"])
+    assert (answer.status_code == 200) if polled is None else (error(answer) == polled)
+
+
+def test_poller_learns_that_nobody_decided(world: World, what: str) -> None:
+    started = world.start(target=ASKS[what]).json
+    world.clock.pass_(300)
+    assert error(world.way_c(started["handle"])) == "expired_token"
+
+
+def test_approver_who_is_disabled_takes_what_they_approved_with_them(world: World) -> None:
+    waiting = start(world, "approval")
+    world.decide(waiting, "approval", "lead")
+    wired = world.wired
+    with world.work() as work:
+        Enablement(wired.lifecycle, wired.trail, wired.clock).disable_person(work, world.id("lead"), by="test")
+    assert state(world, waiting) == "ended"
