@@ -92,8 +92,10 @@ def decider(present: Call) -> Decider:
 
 def _throttle(present: Call) -> None:
     """Count a try by its actor, who could otherwise guess on by starting anew again and again."""
-    free = _FREE_REQUESTS * present.parts.settings.consent.code_tries
-    present.parts.throttle.claim_by(present.work, Guess.CONSENT_CODE, present.caller.user_id, free)
+    settings = present.parts.settings
+    free = _FREE_REQUESTS * settings.consent.code_tries
+    forget = settings.accounts.backoff_forget_seconds
+    present.parts.throttle.claim_by(present.work, Guess.CONSENT_CODE, present.caller.user_id, free=free, forget=forget)
 
 
 def _until(said: int | str | None, now: int) -> int | None:
