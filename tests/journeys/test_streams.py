@@ -21,12 +21,12 @@ IN_ALL, PER_PERSON = 48, 40
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[House, Server, Server]]:
-    """Two servers on one database, whose streams are checked every second, and everybody signed in."""
+    """Two servers on one database, whose streams are checked every three seconds, and everybody signed in."""
     folder = tmp_path_factory.mktemp("house")
     on_file = request.param == "sqlite"
     url = f"sqlite:///{folder / 'authserver.sqlite3'}" if on_file else request.getfixturevalue("postgres")()
     house = House.build(folder, url)
-    streams = f"[streams]\ncheck_seconds = 1\nper_person = {PER_PERSON}\nin_all = {IN_ALL}\n"
+    streams = f"[streams]\ncheck_seconds = 3\nper_person = {PER_PERSON}\nin_all = {IN_ALL}\n"
     house.settings.write_text(house.settings.read_text() + streams)
     house.sign_in()
     with house.server("one") as one, house.server("other") as other:
