@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask_openapi.openapi import OpenAPI
@@ -38,6 +39,7 @@ from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
@@ -46,16 +48,24 @@ from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.notify.channels import channels
+from authserver.impersonation.notify.delivery import Delivery
+from authserver.impersonation.notify.gate import Gate
+from authserver.impersonation.notify.letters import Letters
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
+from authserver.jobs.outbox import OutboxLoop
 from authserver.jobs.stopping import on_stop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
+from authserver.oauth.form import Form
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -64,6 +74,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
@@ -77,7 +88,7 @@ from authserver.web.browser import Browser
 from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.markers import Markers
-from authserver.web.refusals import Evidence
+from authserver.web.refusals import Evidence, Trace
 
 DEMO_MARK = "demo"
 
@@ -124,6 +135,8 @@ class Wired:
     sign_in: SignIn
     jobs: Loop
     watch: Watch
+    notices: Notices
+    outbox: OutboxLoop
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -159,9 +172,10 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
         if not settings.demo:
             refuse_demo_data(wired)
         prepare(wired)
-    wired.jobs.start()
+    for loop in (wired.jobs, wired.outbox):
+        loop.start()
+        atexit.register(loop.stop)
     on_stop(wired.watch.stop)
-    atexit.register(wired.jobs.stop)
     return app
 
 
@@ -173,10 +187,12 @@ def _wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    notices = Notices(settings, sealer, trail, clock, entropy)
     lifecycle = Lifecycle(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
+        notices=notices,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -199,6 +215,14 @@ def _wire(
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
         policy_watch=PolicyWatch(settings.policy, judge, trail),
+    )
+    delivery = Delivery(
+        settings,
+        channels(settings.notification, host=urlsplit(settings.issuer).hostname or "localhost"),
+        Letters(settings, sealer, hasher),
+        Gate(judge, lifecycle, clock),
+        trail,
+        clock,
     )
     wired = Wired(
         settings=settings,
@@ -226,6 +250,8 @@ def _wire(
         ),
         jobs=Loop(app, jobs),
         watch=Watch(app),
+        notices=notices,
+        outbox=OutboxLoop(app, delivery),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -269,6 +295,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    client_authentication = ClientAuthentication(settings.issuer, wired.hasher, clock)
+
+    def authenticate_client(work: Work, members: Mapping[str, str], trace: Trace) -> RegisteredClient:
+        return client_authentication.authenticate(work, request, Form(members), trace)
+
     devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
     support_codes = SupportCodes(
         settings.support_codes, wired.judge, wired.governance.consents, wired.hasher, wired.trail, clock, wired.entropy
@@ -291,7 +322,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         issuer=wired.issuer,
         verifier=wired.verifier,
-        client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
+        client_authentication=client_authentication,
         evidence=EvidenceRules(
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
@@ -329,6 +360,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         markers=markers,
         trail=wired.trail,
         refusals=refusals,
+        objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
     )
     device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)
     api = ApiParts(
@@ -337,6 +369,8 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         clock=clock,
         trail=wired.trail,
         bearer=bearer,
+        authenticate_client=authenticate_client,
+        actions=Actions(wired.trail, clock),
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,

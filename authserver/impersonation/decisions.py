@@ -4,13 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from authserver.clock import Clock
-from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
+from authserver.impersonation.again import ask_as_started, hold
+from authserver.impersonation.asks import Verdict
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.protocol.names import State
-from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
-from authserver.protocol.tokens import Authentication
-from authserver.storage import clients, impersonations, people
+from authserver.protocol.refusals import Conflict, Refusal
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 
@@ -36,13 +35,7 @@ class Decisions:
 
     def hold(self, work: Work, record: Record) -> Record:
         """Lock everyone in it, in the one order, and read it anew; what has run out is expired and no longer open."""
-        work.lock()
-        session = work.session
-        people.hold(session, record.actor_id, record.subject_id)
-        people.find_session(session, record.actor_session_id, hold=True)
-        clients.find(session, record.client_id, hold=True)
-        impersonations.standing_consent(session, record.subject_id, now=self._clock.now(), hold=True)
-        held = impersonations.find(session, record.id, hold=True)
+        held = hold(work, record, now=self._clock.now())
         if held is None:
             raise Conflict("impersonation.gone")
         if held.overdue(self._clock.now()):
@@ -70,19 +63,9 @@ class Decisions:
         return moved
 
     def verdict(self, work: Work, held: Record) -> Verdict:
-        """Ask the policy again what was asked at the start, under the locks that are held.
-
-        The age of the actor's sign-in counts as none: whether it is still fresh enough is asked when a token is minted.
-        """
-        session = people.find_session(work.session, held.actor_session_id)
-        client = clients.find(work.session, held.client_id)
-        if session is None or client is None:
-            raise AccessDenied("actor.unknown")
+        """Ask the policy again what was asked at the start, under the locks that are held."""
         now = self._clock.now()
-        authentication = Authentication(session.id, now, session.acr, session.address, session.expires_at)
-        actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
-        ask: Ask = ask_again(work.session, held, actor, client, way="", client_address=held.client_address)
-        return self._judge.judge(work.session, ask, held, now=now, hold=True)
+        return self._judge.judge(work.session, ask_as_started(work, held, now=now), held, now=now, hold=True)
 
     def end(self, work: Work, held: Record, by: str, state: State, reason: str) -> Record:
         """End it by a decision."""

@@ -9,7 +9,8 @@ from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.digest import digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
 from authserver.impersonation.judge import Judge
-from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
 from authserver.impersonation.redemption import redeem
 from authserver.impersonation.states import SOURCES
 from authserver.impersonation.tickets import Tickets
@@ -34,16 +35,18 @@ class Lifecycle:
         rules: Settings,
         *,
         tickets: Tickets,
+        notices: Notices,
         hasher: SecretHasher,
         trail: Trail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        """Work by `judge` and within `rules`."""
+        """Work by `judge` and within `rules`; tell people by `notices`."""
         self._judge = judge
         self._rules = rules
         self._limits = rules.impersonation
         self._tickets = tickets
+        self._notices = notices
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -109,6 +112,7 @@ class Lifecycle:
         )
         if ended is not None:
             self._trail.record(work, ended_event(ended))
+            self._notices.entered(work, ended)
         return ended
 
     def end_all(  # noqa: PLR0913 - the filters of what to end
@@ -152,9 +156,12 @@ class Lifecycle:
             activated_at=there.activated_at,
             expires_at=there.expires_at,
             pending_until=there.pending_until,
+            notice=_notice(state, record.notice),
         )
-        if moved is not None and state is State.ACTIVE:
-            self._became_active(work, moved)
+        if moved is not None:
+            if state is State.ACTIVE:
+                self._became_active(work, moved)
+            self._notices.entered(work, moved)
         return moved
 
     def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
@@ -178,7 +185,10 @@ class Lifecycle:
             raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
         record = existing
         if state is not existing.state:
-            record = replace(existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id)
+            notice = _notice(state, existing.notice)
+            record = replace(
+                existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id, notice=notice
+            )
             record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
@@ -205,6 +215,7 @@ class Lifecycle:
         self._trail.record(work, requested(plan, self._judge.policy.digest))
         if plan.active:
             self._became_active(work, plan.record)
+        self._notices.entered(work, plan.record)
         return True
 
     def _became_active(self, work: Work, record: Record) -> None:
@@ -217,6 +228,7 @@ class Lifecycle:
         governance.owe_report(work.session, record.id, record.actor_id, owed_at=now, due_at=due_at)
         contacts = len(self._rules.notification.security_contacts)
         self._trail.record(work, opened(record, due_at=due_at, contacts=contacts))
+        self._notices.enqueue_security_alert(work, record)
 
     def _fresh_record(self, ask: Ask, verdict: Verdict, now: int) -> Record:
         state, pending_until = self._waiting(verdict.decision, ask.consent_way, now)
@@ -249,6 +261,7 @@ class Lifecycle:
             override=BREAK_GLASS if ask.break_glass else None,
             consent_way=ask.consent_way,
             consent_id=verdict.consent_id if active else None,
+            notice=_notice(state, None),
         )
         return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
@@ -263,9 +276,19 @@ class Lifecycle:
                 by_mail = consent_way == "mail"
                 wait = self._rules.consent.mail_seconds if by_mail else self._limits.consent_seconds
                 return State.AWAITING_CONSENT, now + wait
+            case NeedsNotice():
+                gate_seconds = self._notices.gate_seconds
+                if gate_seconds is None:
+                    raise AccessDenied("notice.no_channel", policies=decision.policies)
+                return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
 
 
 def _activate(record: Record, now: int) -> Record:
     return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
+
+
+def _notice(state: State, before: str | None) -> str | None:
+    """Return where the notice that gates an impersonation stands once it is in this state."""
+    return "awaited" if state is State.REQUESTED else before if before == "accepted" else None

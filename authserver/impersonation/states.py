@@ -3,6 +3,7 @@
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
 
 SOURCES: dict[State, frozenset[State]] = {
+    State.REQUESTED: frozenset({State.AWAITING_APPROVAL, State.AWAITING_CONSENT}),
     State.AWAITING_APPROVAL: frozenset({State.REQUESTED, State.AWAITING_CONSENT}),
     State.AWAITING_CONSENT: frozenset({State.REQUESTED, State.AWAITING_APPROVAL}),
     State.ACTIVE: PENDING_STATES,
