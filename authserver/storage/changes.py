@@ -21,6 +21,8 @@ def marks(session: DbSession, impersonation_ids: Collection[str]) -> dict[str, M
             Impersonation.pending_until,
             Impersonation.expires_at,
             Impersonation.grace_until,
+            Impersonation.notice,
+            Impersonation.notice_withheld_until,
             Impersonation.extension_lifetime,
             Impersonation.extension_until,
             Approval.decision,

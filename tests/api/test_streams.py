@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from authserver.api import streams
 from authserver.api.slots import Slots
 from authserver.api.streams import Stream
 from authserver.storage import changes, people, tokens
@@ -126,13 +125,15 @@ def test_what_is_over_is_told_once(world: World) -> None:
         assert [each.data["state"] for each in events] == ["ended"]
 
 
-def test_change_before_the_first_poll_is_not_missed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_before_the_first_poll_is_not_missed_until_the_next_check(make_sqlite_world: MakeWorld) -> None:
+    world = make_sqlite_world(streams={"check_seconds": 10})
     started = world.start().json["id"]
-    monkeypatch.setattr(streams, "_KEEP_ALIVE_SECONDS", 60)
     with listening(world, started) as events:
         next(events)
         world.end(started)
+        began = time.monotonic()
         assert next(events).data["state"] == "ended"
+    assert time.monotonic() - began < 5
 
 
 def test_silence_is_filled_with_comments(world: World) -> None:
