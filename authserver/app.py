@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask_openapi.openapi import OpenAPI
@@ -36,6 +37,7 @@ from authserver.federation.people import FederatedPeople
 from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
+from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
@@ -44,6 +46,12 @@ from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.notify.channels import channels
+from authserver.impersonation.notify.delivery import Delivery
+from authserver.impersonation.notify.gate import Gate
+from authserver.impersonation.notify.letters import Letters
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_watch import PolicyWatch
 from authserver.impersonation.reports import Reports
@@ -51,9 +59,11 @@ from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
+from authserver.jobs.outbox import OutboxLoop
 from authserver.oauth.client_auth import ClientAuthentication
 from authserver.oauth.evidence import EvidenceRules
 from authserver.oauth.foreign_evidence import ForeignEvidence
+from authserver.oauth.form import Form
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
@@ -62,6 +72,7 @@ from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
 from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, db, install, unit_of_work
 from authserver.storage.tables import Resource
 from authserver.tokens.issuer import Issuer, Minted
@@ -75,7 +86,7 @@ from authserver.web.browser import Browser
 from authserver.web.leaving import Leaving
 from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.markers import Markers
-from authserver.web.refusals import Evidence
+from authserver.web.refusals import Evidence, Trace
 
 DEMO_MARK = "demo"
 
@@ -123,6 +134,8 @@ class Wired:
     sessions: Sessions
     sign_in: SignIn
     jobs: Loop
+    notices: Notices
+    outbox: OutboxLoop
 
 
 def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> OpenAPI:
@@ -158,8 +171,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> OpenAPI:
         if not settings.demo:
             refuse_demo_data(wired)
         prepare(wired)
-    wired.jobs.start()
-    atexit.register(wired.jobs.stop)
+    for loop in (wired.jobs, wired.outbox):
+        loop.start()
+        atexit.register(loop.stop)
     return app
 
 
@@ -171,12 +185,15 @@ def _wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
-    codes = ConsentCodes(settings.consent, None, hasher=hasher, clock=clock, entropy=entropy)
+    notices = Notices(settings, sealer, trail, clock, entropy)
+    send_code = notices.enqueue_consent_code if settings.notification.channels else None
+    codes = ConsentCodes(settings.consent, send_code, hasher=hasher, clock=clock, entropy=entropy)
     lifecycle = Lifecycle(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
         codes=codes,
+        notices=notices,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -200,6 +217,14 @@ def _wire(
         head_signer=keyring.head_signer,
         policy_watch=PolicyWatch(settings.policy, judge, trail),
     )
+    delivery = Delivery(
+        settings,
+        channels(settings.notification, host=urlsplit(settings.issuer).hostname or "localhost"),
+        Letters(settings, sealer, hasher),
+        Gate(judge, lifecycle, clock),
+        trail,
+        clock,
+    )
     wired = Wired(
         settings=settings,
         clock=clock,
@@ -210,7 +235,7 @@ def _wire(
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
-        governance=_governance(settings, judge, lifecycle, codes, keyring, hasher, trail, clock, entropy),
+        governance=_governance(settings, judge, lifecycle, notices, codes, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
@@ -225,6 +250,8 @@ def _wire(
             trail=trail,
         ),
         jobs=Loop(app, jobs),
+        notices=notices,
+        outbox=OutboxLoop(app, delivery),
     )
     return wired, Evidence(trail, strangers, metrics)
 
@@ -233,6 +260,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     settings: Settings,
     judge: Judge,
     lifecycle: Lifecycle,
+    notices: Notices,
     codes: ConsentCodes,
     keyring: Keyring,
     hasher: SecretHasher,
@@ -241,9 +269,18 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     entropy: Entropy,
 ) -> Governance:
     decisions = Decisions(judge, lifecycle, clock)
-    extension = Extension(decisions, judge, lifecycle, settings.impersonation, codes=codes, trail=trail, clock=clock)
+    extension = Extension(
+        decisions,
+        judge,
+        lifecycle,
+        settings.impersonation,
+        codes=codes,
+        notices=notices,
+        trail=trail,
+        clock=clock,
+    )
     return Governance(
-        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock),
+        approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock, withhold=notices.withhold),
         consents=Consents(
             decisions, extension, codes, settings, hasher=hasher, trail=trail, clock=clock, entropy=entropy
         ),
@@ -273,6 +310,11 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     minting = Minting(settings.issuer, settings.tokens)
     bearer = BearerAuthentication(settings.issuer, wired.verifier)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
+    client_authentication = ClientAuthentication(settings.issuer, wired.hasher, clock)
+
+    def authenticate_client(work: Work, members: Mapping[str, str], trace: Trace) -> RegisteredClient:
+        return client_authentication.authenticate(work, request, Form(members), trace)
+
     devices = Devices(settings.issuer, wired.hasher, wired.trail, clock, wired.entropy)
     support_codes = SupportCodes(
         settings.support_codes, wired.judge, wired.governance.consents, wired.hasher, wired.trail, clock, wired.entropy
@@ -295,7 +337,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         issuer=wired.issuer,
         verifier=wired.verifier,
-        client_authentication=ClientAuthentication(settings.issuer, wired.hasher, clock),
+        client_authentication=client_authentication,
         evidence=EvidenceRules(
             settings.issuer, wired.verifier, ForeignEvidence(wired.federation.trusted, wired.federation.sessions)
         ),
@@ -334,12 +376,15 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         markers=markers,
         trail=wired.trail,
         refusals=refusals,
+        objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
     )
     api = ApiParts(
         settings=settings,
         clock=clock,
         trail=wired.trail,
         bearer=bearer,
+        authenticate_client=authenticate_client,
+        actions=Actions(wired.trail, clock),
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,

@@ -12,6 +12,7 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
+from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
 from authserver.api.consents import add_consents
 from authserver.api.decisions import add_decisions
@@ -38,6 +39,7 @@ def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
 def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
+    add_actions(api)
     add_decisions(api)
     add_consents(api)
     add_trail(api)
@@ -77,7 +79,10 @@ def document() -> dict[str, Any]:
     described = OpenAPI(
         "document",
         info=Info(title="authserver", version="1"),
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt")},
+        security_schemes={
+            "bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="at+jwt"),
+            "basic": SecurityScheme(type="http", scheme="basic", description="A client's id and secret."),
+        },
         doc_ui=False,
         validation_error_status=400,
         static_folder=None,

@@ -8,13 +8,16 @@ from werkzeug.exceptions import InternalServerError
 
 from authserver.api import shapes
 from authserver.api.parts import ApiParts
-from authserver.protocol.access import Credential, has_line
+from authserver.protocol.access import Caller, Credential, Relation, has_line, may_call
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
-from authserver.storage import impersonations
+from authserver.storage import impersonations, resources
+from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, new_work
 from authserver.storage.impersonations import Record
 from authserver.web.bearer import Bearer
 from authserver.web.refusals import NO_STORE, Trace, new_trace, problem
+
+_ASSERTION = ("client_id", "client_assertion", "client_assertion_type")
 
 
 @dataclass(slots=True)
@@ -25,6 +28,8 @@ class Call:
     work: Work
     trace: Trace
     bearer: Bearer | None = None
+    client: RegisteredClient | None = None
+    """A client that authenticated as itself, where an endpoint takes that."""
 
     @property
     def caller(self) -> Bearer:
@@ -47,11 +52,16 @@ class Call:
 
     def impersonation(self, impersonation_id: str) -> Record:
         """Return an impersonation that the caller may call this endpoint for: not one's own is as unknown."""
-        record, bearer = impersonations.find(self.work.session, impersonation_id), self.caller
+        record = impersonations.find(self.work.session, impersonation_id)
+        if self.client is not None:
+            return self._of_resource_server(record, self.client)
+        bearer = self.caller
         if record is None and bearer.token.act is not None:
             raise Forbidden("access.table")
         if record is None:
             raise NotFound("impersonation.unknown")
+        if record.hidden_from(bearer.token.user_id or "", self.parts.clock.now()):
+            raise NotFound("impersonation.withheld")
         self.trace.impersonation_id = record.id
         relations = bearer.relations(record)
         try:
@@ -60,6 +70,16 @@ class Call:
             if relations or bearer.sees_all or bearer.token.act is not None:
                 raise
             raise NotFound("impersonation.not_ones_own") from refusal
+        return record
+
+    def _of_resource_server(self, record: Record | None, client: RegisteredClient) -> Record:
+        """Return an impersonation that names a resource of this client; any other is as unknown."""
+        owned = resources.owned(self.work.session, client.client_id)
+        if record is None or not owned.keys() & set(record.resources):
+            raise NotFound("impersonation.not_for_client")
+        self.trace.impersonation_id = record.id
+        if not may_call(self.trace.endpoint, Caller(Credential.CLIENT), {Relation.OWNER}):
+            raise Forbidden("access.table")
         return record
 
 
@@ -118,16 +138,36 @@ def _authenticate(present: Call) -> None:
         header is None and has_line(trace.endpoint, Credential.CONFIG_SECRET)
     ):
         return
-    present.bearer = present.parts.bearer.authenticate(present.work.session, header, trace)
-    if not has_line(trace.endpoint, present.bearer.caller.credential):
+    assertion = _assertion() if has_line(trace.endpoint, Credential.CLIENT) else None
+    if assertion is not None and (assertion or (header or "").partition(" ")[0].lower() == "basic"):
+        present.client = present.parts.authenticate_client(present.work, assertion, trace)
+        return
+    present.bearer = bearer = present.parts.bearer.authenticate(present.work.session, header, trace)
+    credential = bearer.caller.credential
+    if credential is Credential.CLIENT or not has_line(trace.endpoint, credential):
+        raise Forbidden("access.table")  # a client's own token is not the client authenticating itself
+    if bearer.token.act is not None and (request.view_args or {}).get("id") != bearer.token.impersonation_id:
         raise Forbidden("access.table")
+
+
+def _assertion() -> dict[str, str]:
+    """Return the members by which a client without a secret proves itself (RFC 7521 §4.2), in JSON here."""
+    body = _json()
+    members = body if isinstance(body, dict) and "client_assertion" in body else {}
+    found = {name: members.get(name) for name in _ASSERTION}
+    return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
 
 def _check_form() -> None:
     """Refuse what schemas cannot see: a repeated parameter, and JSON that is nested too deeply to be parsed."""
     if any(len(values) > 1 for _, values in request.args.lists()):
         raise InvalidRequest("query.repeated")
+    _json()
+
+
+def _json() -> object:
+    """Return the body's JSON, or None; Flask keeps it for the handler."""
     try:
-        request.get_json(silent=True)  # Flask keeps it for the handler
+        return request.get_json(silent=True)
     except RecursionError as error:
         raise InvalidRequest("body.nested") from error

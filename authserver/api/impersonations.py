@@ -1,11 +1,10 @@
 """`/api/v1/impersonations`: start, list, read, decide, end."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
 
-from authserver.api import shapes
+from authserver.api import cursors, shapes
 from authserver.api.call import Call, call
 from authserver.api.schemas import (
     IdPath,
@@ -122,26 +121,21 @@ def _page(present: Call, query: ImpersonationsQuery) -> dict[str, Any]:
         states=() if query.state is None else (query.state,),
         before=_cursor(query.cursor),
         limit=query.limit + 1,
+        now=present.parts.clock.now(),
     )
     shown = [shapes.impersonation(session, record) for record in records[: query.limit]]
     last = records[query.limit - 1] if len(records) > query.limit else None
     following = None
     if last is not None:
-        following = urlsafe_b64encode(f"{last.created_ms}.{last.id}".encode()).decode().rstrip("=")
+        following = cursors.write(last.created_ms, last.id)
     return ImpersonationsOut(items=shown, next_cursor=following).model_dump(mode="json")
 
 
 def _cursor(text: str | None) -> tuple[int, str] | None:
     if text is None:
         return None
-    try:
-        created_ms, _, identifier = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(".")
-        place = int(created_ms)
-    except ValueError as error:
-        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.") from error
-    if not 0 <= place < 2**62 or "\0" in identifier:
-        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.")
-    return place, identifier
+    created_ms, (identifier,) = cursors.read(text, identifiers=1)
+    return created_ms, identifier
 
 
 def _side(bearer: Bearer, record: Record) -> str:

@@ -1,11 +1,13 @@
 """What the API is made of; `app.py` puts it together."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from authserver.accounts.throttle import Throttle
 from authserver.appetize.handoffs import Handoffs
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
+from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.extension import Extension
@@ -13,8 +15,13 @@ from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
 from authserver.impersonation.standing_consents import StandingConsents
 from authserver.settings import Settings
+from authserver.storage.clients import RegisteredClient
+from authserver.storage.database import Work
 from authserver.web.bearer import BearerAuthentication
-from authserver.web.refusals import Evidence
+from authserver.web.refusals import Evidence, Trace
+
+AuthenticateClient = Callable[[Work, Mapping[str, str], Trace], RegisteredClient]
+"""Authenticates the client of the present request, by its header or by an assertion among these members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +32,7 @@ class ApiParts:
     clock: Clock
     trail: Trail
     bearer: BearerAuthentication
+    authenticate_client: AuthenticateClient
     lifecycle: Lifecycle
     approvals: Approvals
     consents: Consents
@@ -33,4 +41,5 @@ class ApiParts:
     reports: Reports
     handoffs: Handoffs
     throttle: Throttle
+    actions: Actions
     refusals: Evidence

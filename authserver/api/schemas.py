@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
 from authserver.protocol.names import Mode, State
 
@@ -11,6 +11,15 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")]
 Uri = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]+$")]
+
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Detail = (
+    StrictBool
+    | Annotated[StrictInt, Field(ge=-(2**53) + 1, le=2**53 - 1)]
+    | Annotated[str, StringConstraints(strict=True, max_length=1024, pattern=r"^[^\x00]*$")]
+    | None
+)
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
 
 Instant = Annotated[
@@ -249,6 +258,49 @@ class ImpersonationsOut(_Out):
     """A page of impersonations, newest first."""
 
     items: list[ImpersonationOut]
+    next_cursor: str | None
+
+
+class ActionIn(_In):
+    """One performed action; `id` is the reporter's own, and counts once. `details` are flat, and small."""
+
+    id: Id
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]{1,64}$")]
+    at: Annotated[str, StringConstraints(max_length=40, pattern=_INSTANT)]
+    details: dict[Key, Detail] = Field(default_factory=dict, max_length=32)
+
+
+class ActionsBody(_In):
+    """A batch of performed actions. A client without a secret proves itself by an assertion (RFC 7523 §2.2)."""
+
+    actions: list[ActionIn] = Field(min_length=1, max_length=100)
+    client_id: Id | None = None
+    client_assertion_type: Uri | None = None
+    client_assertion: Annotated[str, StringConstraints(max_length=16384)] | None = None
+
+
+class ReportedOut(_Out):
+    """How many of a batch were new, and how many known already."""
+
+    accepted: int
+    known: int
+
+
+class ActionOut(_Out):
+    """A performed action; `reported_by` is the client, or the actor where their token reported it."""
+
+    id: str
+    kind: str
+    at: str
+    details: dict[str, Any]
+    reported_by: str
+    received_at: str
+
+
+class ActionsOut(_Out):
+    """A page of performed actions, in the order in which they were received."""
+
+    items: list[ActionOut]
     next_cursor: str | None
 
 

@@ -95,6 +95,7 @@ def create(options: Options, /, client_id: str, jwks: Path | None, **fields: Any
         work.lock()
         row = Client(**{**_new(client_id), **values}, client_id=client_id, created_at=server.clock.now())
         _check(work.session, client_id, row.auth_method, row.jwks, values)
+        _check_alg(server, work.session, values)
         try:
             clients.add(work.session, row)
         except UniqueViolation:
@@ -159,6 +160,13 @@ def _check(session: DbSession, client_id: str, auth_method: str, jwks: object, v
                 refuse(f"--{name.replace('_', '-')}: {word} is not registered; see: authserver {where} list")
 
 
+def _check_alg(server: Wired, session: DbSession, values: Mapping[str, Any]) -> None:
+    """Refuse an algorithm that no key signs: the client would get no ID token."""
+    alg = values.get("id_token_alg")
+    if alg is not None and not server.keyring.signs(session, alg):
+        refuse(f"--id-token-alg: no {alg} key signs; run first: authserver keys rotate --alg {alg}")
+
+
 @command.command(name="list")
 @click.pass_obj
 def list_(options: Options) -> None:
@@ -197,6 +205,7 @@ def set_(options: Options, /, client_id: str, jwks: Path | None, **fields: Any) 
         before = _found(work.session, client_id)
         method = values.get("auth_method", before.auth_method)
         _check(work.session, client_id, method, values.get("jwks", before.jwks), values)
+        _check_alg(server, work.session, values)
         clients.change(work.session, client_id, **values)
         shown = {name: value for name, value in values.items() if name != "jwks"}
         _record(server, work, client_id, "changed", {"fields": sorted(values), **shown})

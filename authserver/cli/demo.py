@@ -21,6 +21,8 @@ from authserver.cli import Options, demo_cast, demo_idp, listener
 from authserver.cli.db import migrate
 from authserver.cli.narration import narrate
 from authserver.cli.wiring import in_plain_words
+from authserver.resource import ResourceServer
+from authserver.resource.sample import serving
 from authserver.settings import Settings
 from authserver.storage.database import db
 
@@ -83,14 +85,25 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             db.engine.dispose()
 
         def when_ready() -> None:
-            write_credentials(file, first)
-            narrate(first, file, settings_file, () if idp is None else idp.people)
-            while not threading.Event().wait(_REFRESH_SECONDS):
-                with app.app_context():
-                    write_credentials(file, demo_cast.credentials(wired, secrets, passwords))
+            people = () if idp is None else idp.people
+            with _bank(reservation, secrets["resource-server"]) as url:
+                write_credentials(file, {**first, "resource_server": url})
+                narrate({**first, "resource_server": url}, file, settings_file, people)
+                while not threading.Event().wait(_REFRESH_SECONDS):
+                    with app.app_context():
+                        again = demo_cast.credentials(wired, secrets, passwords)
+                    write_credentials(file, {**again, "resource_server": url})
 
         environ = {"AUTHSERVER_CONFIG": str(settings_file), "AUTHSERVER_LOG__LEVEL": "warning"}
         listener.run(reservation, workers=workers, environ=environ, on_ready=when_ready)
+
+
+@contextmanager
+def _bank(reservation: listener.Reservation, secret: str) -> Iterator[str]:
+    """Run the sample resource server beside this one, on a free port; give its URL."""
+    bank = ResourceServer(reservation.url, demo_cast.API, "resource-server", secret)
+    with serving(bank, reservation.address) as port:
+        yield listener.Reservation(reservation.host, reservation.address, port).url
 
 
 def _idp(data: Path, beside: int, *, wanted: bool) -> AbstractContextManager[demo_idp.DemoIdp | None]:
@@ -120,6 +133,10 @@ def _held(data: Path) -> Iterator[None]:
         yield
 
 
+_TOLD = {"notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]}}
+"""Unless another file says otherwise, messages are written into a folder, for everybody to look at."""
+
+
 def _own_settings(data: Path, url: str) -> dict[str, Any]:
     """Return what no file and no variable may change: where this demo is, and what it keeps."""
     return {
@@ -128,6 +145,7 @@ def _own_settings(data: Path, url: str) -> dict[str, Any]:
         "database": {"url": f"sqlite:///{data / 'authserver.sqlite3'}"},
         "keys": {"folder": str(data / "keys")},
         "audit": {"anchor_file": str(data / "audit-heads.jsonl")},
+        "notification": {"folder": str(data / "mail")},
     }
 
 
@@ -135,7 +153,8 @@ def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any], id
     """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
     trusted = {} if idp is None else {"federation": {"issuers": {demo_idp.NAME: idp.settings}}}
     files = (settings_module.config_folder() / "demo.toml", *more)
-    tree = settings_module.merged([*(settings_module.read(path) for path in files), trusted, own])
+    trees = [settings_module.read(path) for path in files]
+    tree = settings_module.merged([_TOLD, *trees, trusted, own])
     file = data / "settings.toml"
     file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file

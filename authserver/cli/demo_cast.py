@@ -220,6 +220,7 @@ def credentials(wired: Wired, secrets: dict[str, str], passwords: dict[str, str]
         "users": {member.key: _sign_in(wired, member, passwords[member.key]) for member in CAST},
         "resources": [API, PAYMENTS],
         "appetize": {"app": "demo-bank", "device_stand_in": None},
+        "resource_server": None,
     }
 
 

@@ -50,6 +50,7 @@ def examine(options: Options) -> Iterator[Finding]:
     yield from _key_files(settings)
     yield from _anchor(settings)
     yield from _apps(settings)
+    yield from _notification(settings)
     yield from check_database(settings)
 
 
@@ -142,3 +143,18 @@ def _apps(settings: Settings) -> Iterator[Finding]:
         yield ok(f"appetize.apps: {', '.join(sorted(apps))}")
     else:
         yield note("appetize.apps: none is configured, so no device can be handed off to", "add [appetize.apps.NAME]")
+
+
+def _notification(settings: Settings) -> Iterator[Finding]:
+    notification = settings.notification
+    if not notification.channels:
+        yield note(
+            "notification.channels: none is configured, so no customer is told, and what a notice gates is refused",
+            "set notification.channels, such as ['mail', 'folder'], and [notification.smtp]",
+        )
+        return
+    yield ok(f"notification.channels: {', '.join(notification.channels)}")
+    smtp = notification.smtp
+    if "mail" in notification.channels and smtp.security == "none" and not _is_loopback(smtp.host):
+        mend = "set it to starttls or tls"
+        yield wrong(f"notification.smtp.security: mail to {smtp.host} would travel in the clear", mend)

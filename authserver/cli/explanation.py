@@ -7,7 +7,7 @@ from authserver.app import Wired
 from authserver.cli.options import moment, refuse
 from authserver.cli.users import found
 from authserver.impersonation.asks import ActingPerson, Ask
-from authserver.impersonation.policy import Allow, Decision, Facts, NeedsApproval, NeedsConsent, explain
+from authserver.impersonation.policy import Allow, Decision, Facts, NeedsApproval, NeedsConsent, NeedsNotice, explain
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, Way
 from authserver.protocol.refusals import Refusal
 from authserver.protocol.tokens import Authentication
@@ -142,7 +142,7 @@ def _obstacles(ask: Ask) -> Iterator[str]:
 
 
 def _scopes(facts: Facts, target: Target, decision: Decision) -> Iterator[str]:
-    if not isinstance(decision, Allow | NeedsApproval | NeedsConsent):
+    if not isinstance(decision, Allow | NeedsApproval | NeedsConsent | NeedsNotice):
         return
     granted = [name for name in target.names if name in facts.scopes]
     yield f"Scopes: {' '.join(granted)}." if granted else "No scope is left (invalid_scope)."

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from authserver.cli.demo_cast import API
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 
 _TIMEOUT = 10
+_REPORT_SECONDS, _POLL_SECONDS = 5, 0.1
 _SHOWN = ("iss", "sub", "act", "aud", "client_id", "scope", "impersonation", "exp")
 
 
@@ -33,7 +35,8 @@ def narrate(credentials: dict[str, Any], file: Path, settings: Path, at_idp: Seq
     if at_idp:
         _say(f"\nSign in through the IdP: open {credentials['account']}, press “Sign in with the demo's IdP”,")
         _say(f"   and there choose {' or '.join(at_idp)}; the role comes from the IdP's groups, by a rule.")
-    _say(f"\nProve the trail:   authserver --config {settings} audit verify")
+    _say(f"\nWhat people were told lies in {settings.parent / 'mail'}, a file a message.")
+    _say(f"Prove the trail:   authserver --config {settings} audit verify")
     _say("Serving until Ctrl-C.")
 
 
@@ -70,15 +73,45 @@ def _tell(credentials: dict[str, Any]) -> None:
     resource_server = tuple(credentials["clients"]["resource-server"].values())
     _say("3. The bank's API asks whether the token is alive:")
     _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active", *_SHOWN))
-    _say("4. Avery ends the impersonation:")
+    bank = credentials["resource_server"]
+    _say(f"4. The backend calls the bank's API at {bank} with it, which lets it read, and change nothing:")
+    for method, path in (("GET", "/accounts"), ("PUT", "/nickname"), ("POST", "/transfers")):
+        _say(_called(method, bank + path, token))
     bearer = {"Authorization": f"Bearer {agent['access_token']}"}
+    _say("\n5. The bank's API has reported what was done:")
+    _show_actions(f"{issuer}/api/v1/impersonations/{impersonation_id}/actions", bearer)
+    _say("6. Avery ends the impersonation:")
     ended = requests.post(f"{issuer}/api/v1/impersonations/{impersonation_id}/end", headers=bearer, timeout=_TIMEOUT)
     ended.raise_for_status()
     _show(ended.json(), ("id", "state", "ended_by", "end_reason", "ended_at"))
-    _say("5. The bank's API asks again:")
+    _say("7. The bank's API asks again, and lets nobody in:")
     _show(_post(f"{issuer}/oauth/introspect", resource_server, token=token).json(), ("active",))
-    _say("6. An auditor reads what it left in the trail:")
+    _say(_called("GET", bank + "/accounts", token) + "\n")
+    _say("8. An auditor reads what it left in the trail:")
     _show_trail(credentials, impersonation_id)
+
+
+def _called(method: str, url: str, token: str) -> str:
+    """Call the bank's API; tell what it answered."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(method, url, headers=bearer, json={} if method != "GET" else None, timeout=_TIMEOUT)
+    body = answer.json()
+    words = body.get("error") or f"{len(body['items'])} accounts of {body['owner']}, seen by {body['seen_by']}"
+    return f"     {method:<5} {url.rpartition('/')[2]:<12} {answer.status_code} {words}"
+
+
+def _show_actions(url: str, bearer: dict[str, str]) -> None:
+    """Show performed actions; they arrive a moment after they were done."""
+    items: list[dict[str, Any]] = []
+    until = time.monotonic() + _REPORT_SECONDS
+    while not items and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+        found = requests.get(url, headers=bearer, timeout=_TIMEOUT)
+        found.raise_for_status()
+        items = found.json()["items"]
+    for item in items:
+        _say(f"     {item['at']}  {item['kind']:<20} {json.dumps(item['details'])}  by {item['reported_by']}")
+    _say("")
 
 
 def _show_trail(credentials: dict[str, Any], impersonation_id: str) -> None:

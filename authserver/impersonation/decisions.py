@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from authserver.clock import Clock
-from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
+from authserver.impersonation.again import ask_as_started, hold
+from authserver.impersonation.asks import Verdict
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.policy import NeedsApproval, NeedsConsent
 from authserver.protocol.names import State
-from authserver.protocol.refusals import AccessDenied, Conflict, InvalidToken, Refusal
-from authserver.protocol.tokens import Authentication
-from authserver.storage import DbSession, clients, impersonations, people
+from authserver.protocol.refusals import Conflict, InvalidToken, Refusal
+from authserver.storage import DbSession, impersonations, people
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 
@@ -41,15 +41,8 @@ class Decisions:
 
         Whoever decides is asked for again too: a session that ended meanwhile decides nothing.
         """
-        work.lock()
-        session = work.session
-        people.hold(session, record.actor_id, record.subject_id, decider.user_id)
-        for session_id in sorted({record.actor_session_id, decider.session_id}):
-            people.find_session(session, session_id, hold=True)
-        self.check(session, decider)
-        clients.find(session, record.client_id, hold=True)
-        impersonations.standing_consent(session, record.subject_id, now=self._clock.now(), hold=True)
-        held = impersonations.find(session, record.id, hold=True)
+        held = hold(work, record, now=self._clock.now(), person=decider.user_id, session_id=decider.session_id)
+        self.check(work.session, decider)
         if held is None:
             raise Conflict("impersonation.gone")
         if held.overdue(self._clock.now()):
@@ -105,19 +98,9 @@ class Decisions:
         return moved
 
     def verdict(self, session: DbSession, held: Record, *, hold: bool) -> Verdict:
-        """Ask the policy again what was asked at the start; raises the refusal.
-
-        The age of the actor's sign-in counts as none: whether it is still fresh enough is asked when a token is minted.
-        """
-        behind = people.find_session(session, held.actor_session_id)
-        client = clients.find(session, held.client_id)
-        if behind is None or client is None:
-            raise AccessDenied("actor.unknown")
+        """Ask the policy again what was asked at the start; raises the refusal."""
         now = self._clock.now()
-        authentication = Authentication(behind.id, now, behind.acr, behind.address, behind.expires_at)
-        actor = ActingPerson(user_id=held.actor_id, authentication=authentication)
-        ask: Ask = ask_again(session, held, actor, client, way="", client_address=held.client_address)
-        return self._judge.judge(session, ask, held, now=now, hold=hold)
+        return self._judge.judge(session, ask_as_started(session, held, now=now), held, now=now, hold=hold)
 
     def end(self, work: Work, held: Record, by: str, state: State, reason: str) -> Record:
         """End it by a decision."""

@@ -6,9 +6,22 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from authserver.impersonation.asks import Ask, Verdict
-from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
-from authserver.impersonation.policy_facts import Approval, Consent
-from authserver.protocol.names import Mode, Population, Role
+from authserver.impersonation.policy import (
+    Allow,
+    ClientFacts,
+    Decision,
+    Deny,
+    Facts,
+    NeedsApproval,
+    NeedsConsent,
+    NeedsNotice,
+    NeedsStepUp,
+    Person,
+    PolicySet,
+)
+from authserver.impersonation.policy_facts import Approval, Consent, Notice
+from authserver.impersonation.policy_files import CONSENT
+from authserver.protocol.names import Mode, Population, Role, State
 from authserver.protocol.refusals import (
     AccessDenied,
     InsufficientUserAuthentication,
@@ -54,9 +67,8 @@ class Judge:
         consent, consent_id = self._consent(session, ask, existing, now=now, hold=hold)
         scopes = self._scopes(session, ask, target)
         approval = self._approval(session, existing)
-        decision = self.policy.decide(
-            replace(facts, target=person(target), scopes=frozenset(scopes), consent=consent, approval=approval)
-        )
+        facts = replace(facts, target=person(target), scopes=frozenset(scopes), consent=consent, approval=approval)
+        decision = self.policy.decide(replace(facts, notice=_notice(existing, now)))
         _refuse(decision)
         if not scopes:
             raise InvalidScope("scope.nothing_left")
@@ -222,6 +234,16 @@ def _check_session(session: DbSession, ask: Ask, *, now: int, hold: bool) -> Non
         raise AccessDenied("session.ended")
 
 
+def _notice(existing: Record | None, now: int) -> Notice:
+    """Tell where the notice stands that may have to come first."""
+    if existing is None:
+        return "none"
+    withheld_until = existing.notice_withheld_until
+    if withheld_until is not None and (existing.state is State.ACTIVE or now < withheld_until):
+        return "withheld"
+    return "accepted" if existing.notice == "accepted" else "none"
+
+
 def _refuse(decision: Decision) -> None:
     """Raise the refusal that a decision is; a yes, and what can still be met by others, passes."""
     match decision:
@@ -240,3 +262,10 @@ def _refuse(decision: Decision) -> None:
 def allowed(verdict: Verdict) -> bool:
     """Tell whether nothing is lacking any more."""
     return isinstance(verdict.decision, Allow)
+
+
+def lacks_consent(decision: Decision) -> bool:
+    """Tell whether the customer will have to be asked, be it first or after an approval."""
+    return isinstance(decision, NeedsConsent) or (
+        isinstance(decision, NeedsApproval | NeedsNotice) and CONSENT in decision.also
+    )

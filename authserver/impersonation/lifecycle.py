@@ -9,11 +9,11 @@ from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.digest import digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
-from authserver.impersonation.judge import Judge
-from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent
-from authserver.impersonation.policy_files import CONSENT
+from authserver.impersonation.judge import Judge, lacks_consent
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
 from authserver.impersonation.redemption import redeem
-from authserver.impersonation.states import SOURCES
+from authserver.impersonation.states import SOURCES, activate, notice_in
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
 from authserver.protocol.refusals import AccessDenied
@@ -37,17 +37,19 @@ class Lifecycle:
         *,
         tickets: Tickets,
         codes: ConsentCodes,
+        notices: Notices,
         hasher: SecretHasher,
         trail: Trail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        """Work by `judge` and within `rules`."""
+        """Work by `judge` and within `rules`; tell people by `notices`."""
         self._judge = judge
         self._rules = rules
         self._limits = rules.impersonation
         self._tickets = tickets
         self._codes = codes
+        self._notices = notices
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -61,7 +63,7 @@ class Lifecycle:
         if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
             raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
-        if ask.consent_way == "code" and _lacks_consent(verdict.decision):
+        if ask.consent_way == "code" and lacks_consent(verdict.decision):
             self._codes.check(work.session, fresh.subject_id)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
@@ -115,6 +117,7 @@ class Lifecycle:
         )
         if ended is not None:
             self._trail.record(work, ended_event(ended))
+            self._notices.entered(work, ended)
         return ended
 
     def end_all(  # noqa: PLR0913 - the filters of what to end
@@ -150,7 +153,7 @@ class Lifecycle:
         by_code = state is State.AWAITING_CONSENT and record.consent_way == "code"
         if by_code:
             self._codes.check(work.session, record.subject_id)
-        there = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
+        there = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         moved = impersonations.move(
             work.session,
             record.id,
@@ -161,11 +164,14 @@ class Lifecycle:
             activated_at=there.activated_at,
             expires_at=there.expires_at,
             pending_until=there.pending_until,
+            notice=notice_in(state, record.notice),
         )
-        if moved is not None and state is State.ACTIVE:
-            self._became_active(work, moved)
-        if moved is not None and by_code:
-            self._codes.issue(work, moved)
+        if moved is not None:
+            if state is State.ACTIVE:
+                self._became_active(work, moved)
+            if by_code:
+                self._codes.issue(work, moved)
+            self._notices.entered(work, moved)
         return moved
 
     def vouched(self, ask: Ask) -> bool:
@@ -200,8 +206,11 @@ class Lifecycle:
             raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
         record = existing
         if state is not existing.state:
-            record = replace(existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id)
-            record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
+            notice = notice_in(state, existing.notice)
+            record = replace(
+                existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id, notice=notice
+            )
+            record = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
     def _write(self, work: Work, plan: Plan) -> bool:
@@ -232,6 +241,7 @@ class Lifecycle:
             self._codes.issue(work, plan.record)
         if plan.active:
             self._became_active(work, plan.record)
+        self._notices.entered(work, plan.record)
         return True
 
     def _became_active(self, work: Work, record: Record) -> None:
@@ -244,6 +254,7 @@ class Lifecycle:
         governance.owe_report(work.session, record.id, record.actor_id, owed_at=now, due_at=due_at)
         contacts = len(self._rules.notification.security_contacts)
         self._trail.record(work, opened(record, due_at=due_at, contacts=contacts))
+        self._notices.enqueue_security_alert(work, record)
 
     def _fresh_record(self, ask: Ask, verdict: Verdict, now: int) -> Record:
         state, pending_until = self._waiting(verdict.decision, ask.consent_way, now)
@@ -276,6 +287,7 @@ class Lifecycle:
             override=BREAK_GLASS if ask.break_glass else None,
             consent_way=ask.consent_way,
             consent_id=verdict.consent_id if active else None,
+            notice=notice_in(state, None),
         )
         return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
@@ -288,13 +300,10 @@ class Lifecycle:
                 return State.AWAITING_APPROVAL, now + self.patience(State.AWAITING_APPROVAL, consent_way)
             case NeedsConsent():
                 return State.AWAITING_CONSENT, now + self.patience(State.AWAITING_CONSENT, consent_way)
+            case NeedsNotice():
+                gate_seconds = self._notices.gate_seconds
+                if gate_seconds is None:
+                    raise AccessDenied("notice.no_channel", policies=decision.policies)
+                return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
-
-
-def _lacks_consent(decision: Decision) -> bool:
-    return isinstance(decision, NeedsConsent) or (isinstance(decision, NeedsApproval) and CONSENT in decision.also)
-
-
-def _activate(record: Record, now: int) -> Record:
-    return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)

@@ -1,4 +1,4 @@
-"""The decision: facts in, one of five answers out, and the policies that decided.
+"""The decision: facts in, one of six answers out, and the policies that decided.
 
 The policy is Cedar text (`config/policy/`). Two actions are decided in this order: `request`, whether this person may
 ask at all through this client, and `impersonate`, whether they may act for that target. What Cedar cannot say, that
@@ -6,13 +6,22 @@ something is still lacking for a yes, is an `@outcome` on a forbid.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import assert_never
 
 import cedarpy
 
+from authserver.impersonation.policy_answers import (
+    Allow,
+    Decision,
+    Deny,
+    NeedsApproval,
+    NeedsConsent,
+    NeedsNotice,
+    NeedsStepUp,
+    explain,
+)
 from authserver.impersonation.policy_facts import (
     CedarQuestion,
     ClientFacts,
@@ -24,6 +33,7 @@ from authserver.impersonation.policy_facts import (
 from authserver.impersonation.policy_files import (
     APPROVAL,
     CONSENT,
+    NOTICE,
     SCHEMA_FILE,
     STEP_UP,
     PolicyError,
@@ -40,6 +50,7 @@ __all__ = [
     "Facts",
     "NeedsApproval",
     "NeedsConsent",
+    "NeedsNotice",
     "NeedsStepUp",
     "Person",
     "PolicyError",
@@ -53,54 +64,6 @@ NOT_EVALUATED = "policy.error"
 NOTHING_PERMITS = "policy.nothing-permits"
 
 _POLICY_IN_ERROR = re.compile(r"while evaluating policy `([^`]+)`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allow:
-    """Yes, and which policies permit it."""
-
-    policies: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deny:
-    """No; `refusal` is the OAuth error code, `invalid_request` when only the request itself is lacking."""
-
-    policies: tuple[str, ...]
-    refusal: str = "access_denied"
-    why: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedsStepUp:
-    """Yes, once the actor signed in again (RFC 9470); `acr_values` is space-separated, `max_age` is seconds."""
-
-    policies: tuple[str, ...]
-    acr_values: str
-    max_age: int
-    why: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedsApproval:
-    """Yes, once a second person approved; `also` names what is lacking besides (`needs_consent`)."""
-
-    policies: tuple[str, ...]
-    why: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedsConsent:
-    """Yes, once the target consented; `also` names what is lacking besides (`needs_approval`)."""
-
-    policies: tuple[str, ...]
-    why: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-
-
-Decision = Allow | Deny | NeedsConsent | NeedsApproval | NeedsStepUp
 
 
 class PolicySet:
@@ -186,28 +149,6 @@ class PolicySet:
         return _deny(plain) if plain else rules
 
 
-def explain(decision: Decision) -> list[str]:
-    """Say a decision in plain sentences, for a person who asks why."""
-    also: tuple[str, ...] = ()
-    match decision:
-        case Allow():
-            first = "It is allowed."
-        case Deny(refusal=refusal):
-            first = f"It is refused ({refusal})."
-        case NeedsStepUp(acr_values=acr_values, max_age=max_age, also=also):
-            first = f"The actor must sign in again: at most {max_age} s ago, with one of {acr_values}."
-        case NeedsApproval(also=also):
-            first = "A second person must approve it first."
-        case NeedsConsent(also=also):
-            first = "The customer must consent first."
-        case _:
-            assert_never(decision)
-    words = {STEP_UP: "a new sign-in", APPROVAL: "a second person's approval", CONSENT: "the customer's consent"}
-    because = [] if isinstance(decision, Allow) else [f"Because {why}." for why in decision.why]
-    after = [f"After that it needs {words[outcome]}." for outcome in also]
-    return [first, *because, *after, f"Decided by {', '.join(decision.policies)}."]
-
-
 def _question(action: str, facts: Facts) -> CedarQuestion | None:
     if action == "request":
         return ask_request(facts)
@@ -235,7 +176,7 @@ def _deny(rules: tuple[Rule, ...]) -> Deny:
     )
 
 
-def _needs(unmet: tuple[Rule, ...]) -> NeedsConsent | NeedsApproval | NeedsStepUp:
+def _needs(unmet: tuple[Rule, ...]) -> NeedsConsent | NeedsApproval | NeedsNotice | NeedsStepUp:
     """Ask for what the policy data put first; the rest is named in `also`, in its order."""
     in_order = sorted(unmet, key=lambda rule: rule.order)
     outcomes = tuple(dict.fromkeys(rule.outcome for rule in in_order))
@@ -246,6 +187,8 @@ def _needs(unmet: tuple[Rule, ...]) -> NeedsConsent | NeedsApproval | NeedsStepU
         return NeedsStepUp(policies=policies, acr_values=" ".join(acr_values), max_age=max_age, why=why, also=also)
     if outcomes[0] == APPROVAL:
         return NeedsApproval(policies=policies, why=why, also=also)
+    if outcomes[0] == NOTICE:
+        return NeedsNotice(policies=policies, why=why, also=also)
     return NeedsConsent(policies=policies, why=why, also=also)
 
 
@@ -256,6 +199,7 @@ def _as_if_met(facts: Facts, unmet: tuple[Rule, ...]) -> Facts | None:
         facts,
         approval="given" if APPROVAL in outcomes else facts.approval,
         consent="given" if CONSENT in outcomes else facts.consent,
+        notice="accepted" if NOTICE in outcomes else facts.notice,
     )
     if STEP_UP not in outcomes:
         return supposed

@@ -11,6 +11,7 @@ from typing import Any, Literal
 Mode = Literal["read_only", "full"]
 Consent = Literal["none", "standing", "given", "support_code"]
 Approval = Literal["none", "given"]
+Notice = Literal["none", "accepted", "withheld"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Facts:
     approval: Approval
     break_glass: bool
     report_owed: bool
+    notice: Notice = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "approval": facts.approval,
         "breakGlass": facts.break_glass,
         "reportOwed": facts.report_owed,
+        "notice": facts.notice,
     }
 
 

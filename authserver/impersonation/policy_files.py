@@ -17,8 +17,8 @@ import cedarpy
 
 SCHEMA_FILE = "schema.cedarschema"
 
-STEP_UP, APPROVAL, CONSENT = "needs_step_up", "needs_approval", "needs_consent"
-DEFAULT_ORDER = {STEP_UP: 10, APPROVAL: 20, CONSENT: 30}
+STEP_UP, APPROVAL, CONSENT, NOTICE = "needs_step_up", "needs_approval", "needs_consent", "needs_notice"
+DEFAULT_ORDER = {STEP_UP: 10, APPROVAL: 20, CONSENT: 30, NOTICE: 40}
 ANNOTATIONS = frozenset({"id", "outcome", "order", "acr_values", "max_age", "refusal", "why"})
 
 _FOLDERS = 4  # how many are remembered: a server has one
@@ -42,7 +42,8 @@ class PolicyError(Exception):
 class Rule:
     """One policy: its annotations, the comment above it and where it stands.
 
-    `outcome` is empty or one of `needs_step_up`, `needs_approval`, `needs_consent`; `max_age` is seconds.
+    `outcome` is empty or one of `needs_step_up`, `needs_approval`, `needs_consent`, `needs_notice`; `max_age` is in
+    seconds.
     """
 
     id: str

@@ -21,6 +21,7 @@ from authserver.storage import (
     devices,
     federation,
     impersonations,
+    outbox,
     sign_ins,
     support_codes,
     tokens,
@@ -31,6 +32,7 @@ from authserver.telemetry import logger
 _TICK_SECONDS = 1.0
 _FORGET_SECONDS = 600
 _KEEP_DEAD_TOKENS_SECONDS = 86400
+_KEEP_MESSAGES_SECONDS = 2_592_000
 _BATCH = 100
 
 
@@ -130,5 +132,6 @@ class Loop:
             devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
+            outbox.forget(work.session, before=now - _KEEP_MESSAGES_SECONDS)
             wait = self._parts.settings.accounts.backoff_forget_seconds
             accounts.forget_throttles(work.session, before=now - wait)

@@ -18,7 +18,7 @@ from authserver.oauth.steps import Consent, Done, SignIn, consented, next_step
 from authserver.protocol.names import GRANT_AUTHORIZATION_CODE
 from authserver.protocol.refusals import InvalidRequest, InvalidScope, Refusal, UnauthorizedClient
 from authserver.protocol.scopes import Scope
-from authserver.storage import authorizations, clients
+from authserver.storage import authorizations, clients, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.tables import AuthorizationCode
@@ -108,7 +108,7 @@ def _respond(  # noqa: PLR0913, PLR0917 - what was found out so far
                 login["acr_values"] = " ".join(asked.request.acr_values)
             return go_to(f"/login?{urlencode(login)}")
         case Consent(scopes=scopes):
-            return _consent_page(parts, asked, scopes, markers)
+            return _consent_page(parts, work, asked, scopes, markers)
         case Done(signed_in=signed_in):
             return _send_code(parts, work, asked, signed_in, parameters)
 
@@ -123,13 +123,16 @@ def _asked(parts: OAuthParts, work: Work, client: RegisteredClient, redirect_uri
     return Asked(client, redirect_uri, parsed, target, urlencode(pairs))
 
 
-def _consent_page(parts: OAuthParts, asked: Asked, scopes: tuple[Scope, ...], markers: list[str]) -> Response:
+def _consent_page(
+    parts: OAuthParts, work: Work, asked: Asked, scopes: tuple[Scope, ...], markers: list[str]
+) -> Response:
     signed_in = parts.browser.cookie()
     return page(
         render_template(
             "consent.html",
             client=asked.client,
             scopes=[(scope.name, scope.resource) for scope in scopes],
+            described=resources.descriptions(work.session),
             issuer=parts.settings.issuer,
             query=asked.query,
             markers=markers,

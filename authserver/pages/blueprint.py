@@ -8,6 +8,7 @@ from authserver.pages.backchannel import backchannel_logout
 from authserver.pages.device import add_device
 from authserver.pages.impersonations import add_impersonations
 from authserver.pages.moments import moment
+from authserver.pages.notice import add_notice
 from authserver.pages.parts import PageParts
 from authserver.pages.passkeys import add_passkeys
 from authserver.pages.session_token import add_session_token
@@ -30,6 +31,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     add_device(blueprint, parts)
     add_session_token(blueprint, parts)
     add_support_codes(blueprint, parts)
+    add_notice(blueprint, parts)
 
     @blueprint.post("/federation/backchannel-logout", endpoint="backchannel_logout")
     def logout_told() -> Response:

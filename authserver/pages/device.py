@@ -14,7 +14,7 @@ from authserver.accounts.throttle import Guess
 from authserver.pages.parts import PageParts
 from authserver.pages.user_agents import in_words
 from authserver.protocol.refusals import InvalidRequest, Refusal
-from authserver.storage import people
+from authserver.storage import people, resources
 from authserver.storage.database import Work, unit_of_work
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
@@ -102,6 +102,7 @@ def _confirm_page(parts: PageParts, work: Work, trace: Trace, signed_in: SignedI
         proof=parts.devices.proof(waiting, signed_in.session_id),
         client=waiting.client,
         scopes=[(scope.name, scope.resource) for scope in waiting.scopes],
+        described=resources.descriptions(work.session),
         issuer=parts.settings.issuer,
         address=waiting.address,
         elsewhere=waiting.address != trace.address,

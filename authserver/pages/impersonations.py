@@ -1,6 +1,6 @@
 """The customer's side of impersonation: what they are asked, what runs, who acted as them, and their consents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,10 +13,10 @@ from authserver.pages.parts import PageParts
 from authserver.protocol.access import Caller, Credential, Relation, may_call
 from authserver.protocol.names import State
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
-from authserver.storage import impersonations, people
+from authserver.storage import actions, impersonations, people
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.impersonations import Record
-from authserver.storage.tables import User
+from authserver.storage.tables import PerformedAction, User
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
 from authserver.web.refusals import Trace, new_trace
@@ -36,6 +36,8 @@ class _Shown:
     actor: str
     ended_by: str
     """Who ended it, in words."""
+    actions: Sequence[PerformedAction] = ()
+    """What was reported of it, the first ones."""
 
 
 def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
@@ -51,7 +53,7 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
                 return go_to(f"/login?{urlencode({'return_to': f'/account/requests/{impersonation_id}'})}")
             trace.actor = signed_in.user_id
             try:
-                return _request_page(parts, work, signed_in, _own(work, trace, signed_in, impersonation_id))
+                return _request_page(parts, work, signed_in, _own(parts, work, trace, signed_in, impersonation_id))
             except Refusal as refusal:
                 parts.refusals.refuse(work, trace, refusal)
                 return error_page(refusal)
@@ -59,7 +61,7 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
     @blueprint.post("/account/requests/<impersonation_id>")
     def answer_request(impersonation_id: str) -> Response:
         def answer(work: Work, signed_in: SignedIn, trace: Trace) -> Response:
-            record = _own(work, trace, signed_in, impersonation_id)
+            record = _own(parts, work, trace, signed_in, impersonation_id)
             choice, number = _choice(), _number()
             parts.consents.decide(
                 work, record, _decider(signed_in), Answer(choice=choice, surface="account", number=number)
@@ -71,7 +73,7 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
     @blueprint.post("/account/impersonations/<impersonation_id>/end")
     def end_own_impersonation(impersonation_id: str) -> Response:
         def end(work: Work, signed_in: SignedIn, trace: Trace) -> Response:
-            record = _own(work, trace, signed_in, impersonation_id)
+            record = _own(parts, work, trace, signed_in, impersonation_id)
             parts.lifecycle.end(work, record, state=State.ENDED, by=signed_in.user_id, reason="subject")
             return go_to("/account")
 
@@ -102,11 +104,19 @@ def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, obje
     session, now = work.session, parts.clock.now()
     records = [
         record
-        for record in impersonations.page(session, person=user.id, states=(), before=None, limit=_SHOWN)
+        for record in impersonations.page(session, person=user.id, states=(), before=None, limit=_SHOWN, now=now)
         if record.subject_id == user.id
     ]
     names = people.named(session, {record.actor_id for record in records})
-    shown = [_Shown(record=r, actor=names.get(r.actor_id, ""), ended_by=_ended_by(r, user.id)) for r in records]
+    shown = [
+        _Shown(
+            record=record,
+            actor=names.get(record.actor_id, ""),
+            ended_by=_ended_by(record, user.id),
+            actions=actions.page(session, record.id, after=None, limit=_SHOWN),
+        )
+        for record in records
+    ]
     standing = impersonations.standing_consent(session, user.id, now=now)
     most = parts.settings.consent.standing_max_seconds
     return {
@@ -141,10 +151,14 @@ def _may(endpoint: str, roles: list[str]) -> bool:
     return may_call(endpoint, caller, (Relation.ANYONE, Relation.SUBJECT))
 
 
-def _own(work: Work, trace: Trace, signed_in: SignedIn, impersonation_id: str) -> Record:
+def _own(parts: PageParts, work: Work, trace: Trace, signed_in: SignedIn, impersonation_id: str) -> Record:
     """Return an impersonation of who is signed in; anybody else's is as unknown."""
     record = impersonations.find(work.session, impersonation_id)
-    if record is None or record.subject_id != signed_in.user_id:
+    if (
+        record is None
+        or record.subject_id != signed_in.user_id
+        or record.hidden_from(signed_in.user_id, parts.clock.now())
+    ):
         raise NotFound("impersonation.not_ones_own")
     trace.impersonation_id = record.id
     return record

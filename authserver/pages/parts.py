@@ -13,6 +13,7 @@ from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.minting import Minting
+from authserver.impersonation.notify.objections import Objections
 from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.support_codes import SupportCodes
 from authserver.settings import Settings
@@ -48,3 +49,4 @@ class PageParts:
     markers: Markers
     trail: Trail
     refusals: Evidence
+    objections: Objections

@@ -60,6 +60,8 @@ class Relation(StrEnum):
     SUBJECT = "subject"
     ITSELF = "itself"
     """The impersonation that the token belongs to."""
+    OWNER = "owner"
+    """Who owns a resource that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.grant_standing_consent", Credential.BROWSER, None, frozenset({Role.CUSTOMER})),
     Rule("pages.withdraw_standing_consent", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.interaction", Credential.NONE),
+    Rule("pages.notice", Credential.NONE),  # the link itself is the proof
+    Rule("pages.object_to_notice", Credential.NONE),
     Rule("pages.static", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
     Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),
@@ -155,6 +159,11 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.ACTOR),
     Rule("api.end_impersonation", _P, IMPERSONATIONS_END, None, Relation.SUBJECT),
     Rule("api.end_impersonation", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, _STAFF_SEEING_ALL),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.ACTOR),
+    Rule("api.list_actions", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
+    Rule("api.report_actions", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("api.report_actions", _C, None, None, Relation.OWNER),
     Rule("api.extend_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.file_report", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("api.list_consents", _P, CONSENT_GRANT, frozenset({Role.CUSTOMER})),

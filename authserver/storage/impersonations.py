@@ -54,6 +54,10 @@ class Record:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return Impersonation(**{name: list(v) if isinstance(v, tuple) else v for name, v in values.items()})
 
+    def hidden_from(self, person: str, now: int) -> bool:
+        """Tell whether its subject is not to know of it yet, because the notice is withheld."""
+        return person == self.subject_id and (self.notice_withheld_until or 0) > now
+
     def overdue(self, now: int) -> bool:
         """Tell whether its clock, or the wait for a decision, has run out."""
         if self.state is State.ACTIVE:
@@ -111,13 +115,20 @@ def move(
     return _one(session.scalars(statement).one_or_none())
 
 
-def page(
-    session: DbSession, *, person: str | None, states: Iterable[str], before: tuple[int, str] | None, limit: int
+def page(  # noqa: PLR0913 - the filters of a page
+    session: DbSession,
+    *,
+    person: str | None,
+    states: Iterable[str],
+    before: tuple[int, str] | None,
+    limit: int,
+    now: int = 0,
 ) -> list[Record]:
-    """Return a page, newest first: those of one person (as actor or subject), or everybody's."""
+    """Return a page, newest first: everybody's, or those of one person, as actor or as subject who may know."""
     query = select(Impersonation).order_by(Impersonation.created_ms.desc(), Impersonation.id.desc()).limit(limit)
     if person is not None:
-        query = query.where(or_(Impersonation.actor_id == person, Impersonation.subject_id == person))
+        known = or_(Impersonation.notice_withheld_until.is_(None), Impersonation.notice_withheld_until <= now)
+        query = query.where(or_(Impersonation.actor_id == person, (Impersonation.subject_id == person) & known))
     if wanted := set(states):
         query = query.where(Impersonation.state.in_(wanted))
     if before is not None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import String, cast, select, update
 from sqlalchemy.orm import Session as DbSession
 
+from authserver.protocol.names import Population
 from authserver.storage.tables import Session as SessionRow
 from authserver.storage.tables import User
 
@@ -31,6 +32,22 @@ def named(session: DbSession, user_ids: Iterable[str]) -> dict[str, str]:
     """Return the names of people by id."""
     rows = session.execute(select(User.id, User.name).where(User.id.in_(set(user_ids)))).all()
     return {row.id: row.name for row in rows}
+
+
+def enabled_with_role(session: DbSession, role: str, *, but: Iterable[str], limit: int) -> list[User]:
+    """Return the first enabled people of a role by id, without those in `but`."""
+    query = (
+        select(User)
+        .where(
+            User.enabled,
+            User.population == Population.STAFF,
+            cast(User.roles, String).contains(f'"{role}"', autoescape=True),
+            User.id.not_in(set(but)),
+        )
+        .order_by(User.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query).all())
 
 
 def listing(session: DbSession, *, after: str, limit: int) -> Sequence[User]:

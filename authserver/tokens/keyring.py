@@ -144,6 +144,11 @@ class Keyring:
         key = self._signer(session, "sig", alg)
         return SigningKeyMaterial(key.kid, key.alg, self._private_key(key))
 
+    def signs(self, session: DbSession, alg: str) -> bool:
+        """Tell whether a key signs `alg`, or will from the first start on."""
+        living = rows.living(session, "sig", now=self.clock.now(), alg=alg)
+        return alg in {*ALWAYS, *self.algs} or rows.signer(living, self.clock.now()) is not None
+
     def verification_key(self, session: DbSession, kid: object) -> tuple[str, Key] | None:
         """Return alg and public key; None if the `kid` of a token's header is no key of ours that is alive."""
         key = rows.find(session, kid) if isinstance(kid, str) and _KID.fullmatch(kid) else None

@@ -31,6 +31,7 @@ class SecretKind(StrEnum):
     USER_CODE = "device-user-code"
     DEVICE_SHOWN = "device-shown"
     SUPPORT_CODE = "support-code"
+    NOTICE = "notice-link"
 
 
 class SecretHasher:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from authserver.audit.chain import Trail
 from authserver.audit.events import RequestRefused
 from authserver.audit.strangers import Strangers
-from authserver.protocol.refusals import Busy, InvalidRequest, InvalidToken, Refusal
+from authserver.protocol.refusals import Busy, InvalidClient, InvalidRequest, InvalidToken, Refusal
 from authserver.storage.database import Work, is_busy
 from authserver.telemetry import Metrics
 
@@ -118,6 +118,8 @@ def problem_answer(status: int, detail: str, members: dict[str, Any]) -> Respons
 
 
 def _challenge(refusal: Refusal) -> str:
+    if isinstance(refusal, InvalidClient):
+        return 'Basic realm="authserver"'
     if isinstance(refusal, InvalidToken) and refusal.reason == "token.missing":
         return 'Bearer realm="authserver"'
     challenge = f'Bearer realm="authserver", error="{refusal.error}"'

@@ -20,6 +20,7 @@ STAFF_AND_CUSTOMERS = {
     "customer": Role.CUSTOMER,
 }
 ONE = "/api/v1/impersonations/{id}"
+ACTIONS = [{"id": "1", "kind": "view.accounts", "at": "2027-01-15T08:00:00Z"}]
 CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.start_impersonation": ("POST", "/api/v1/impersonations", {"subject": "{customer}", **REASON}),
     "api.list_impersonations": ("GET", "/api/v1/impersonations", None),
@@ -33,6 +34,8 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.grant_consent": ("POST", "/api/v1/consents", {"expires_in": 3600}),
     "api.withdraw_consent": ("POST", "/api/v1/consents/{consent}/withdraw", None),
     "api.end_impersonation": ("POST", f"{ONE}/end", None),
+    "api.list_actions": ("GET", f"{ONE}/actions", None),
+    "api.report_actions": ("POST", f"{ONE}/actions", {"actions": ACTIONS}),
     "api.list_audit_events": ("GET", "/api/v1/audit/events", None),
     "api.list_users": ("GET", "/api/v1/users", None),
     "api.list_clients": ("GET", "/api/v1/clients", None),
@@ -44,7 +47,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "pages.revoke_support_code": ("DELETE", "/session/support-codes/{code}", None),
 }
 """Every call that shows or changes data with a bearer token."""
-MAY = {
+MAY: dict[str, set[str]] = {
     "api.start_impersonation": {"agent", "agent2", "lead"},
     "api.list_impersonations": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
     "api.read_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
@@ -57,6 +60,8 @@ MAY = {
     "api.grant_consent": {"customer", "vip"},
     "api.withdraw_consent": {"customer"},
     "api.end_impersonation": {"agent", "lead", "admin", "customer"},
+    "api.list_actions": {"agent", "lead", "auditor", "admin", "customer"},
+    "api.report_actions": set(),
     "api.list_audit_events": {"auditor", "admin"},
     "api.list_users": {"admin"},
     "api.list_clients": {"admin"},
@@ -102,7 +107,13 @@ class Walk:
         method, path, body = CALLS[endpoint]
         for name, value in self.known.items():
             path = path.replace(name, value)
-        filled = None if body is None else {name: self.known.get(value, value) for name, value in body.items()}
+        filled = (
+            None
+            if body is None
+            else {
+                name: self.known.get(value, value) if isinstance(value, str) else value for name, value in body.items()
+            }
+        )
         return self.world.api(method, path, json=filled, **credential)
 
 
@@ -165,7 +176,7 @@ def test_scope_alone_and_role_alone_open_nothing_of_a_role(role: Role) -> None:
         if rule.credential is Credential.PERSON:
             assert not may_call(rule.endpoint, titled, Relation)
             assert rule.roles is None or may_call(rule.endpoint, scoped, Relation) is (
-                rule.endpoint in {"api.read_impersonation", "api.end_impersonation"}
+                rule.endpoint in {"api.read_impersonation", "api.list_actions", "api.end_impersonation"}
             )
 
 
@@ -186,7 +197,7 @@ def test_call_is_refused_to_everybody_else_and_the_refusal_recorded(world: World
     for who in sorted({*STAFF_AND_CUSTOMERS, "agent2", "vip"} - MAY[endpoint]):
         refused = walk.call(endpoint, who=who)
         strangers = {"vip"} if endpoint in OF_CUSTOMERS else {"agent2", "vip"}
-        own = endpoint in COLLECTIONS or who not in strangers
+        own = endpoint in COLLECTIONS or not MAY[endpoint] or who not in strangers
         assert refused.status_code == (403 if own else 404), (who, refused.text)
         assert refused.headers["Content-Type"] == "application/problem+json"
         event = world.events("request:refused")[-1]
@@ -208,10 +219,12 @@ def test_role_that_was_lost_counts_at_once(world: World, who: str, path: str) ->
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_token_with_act_is_refused_everywhere_but_at_the_end_of_its_own(world: World, endpoint: str) -> None:
+def test_token_with_act_is_refused_everywhere_but_at_the_end_and_the_actions_of_its_own(
+    world: World, endpoint: str
+) -> None:
     walk = Walk.begin(world)
     for kind, token in acting_tokens(world).items():
-        if endpoint == "api.end_impersonation" and kind.endswith("its own"):
+        if endpoint in {"api.end_impersonation", "api.report_actions"} and kind.endswith("its own"):
             continue
         refused = walk.call(endpoint, token=token)
         assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope"), kind

@@ -3,8 +3,10 @@
 A page more is a function more and a line in VISITS.
 """
 
+import itertools
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from functools import cache
@@ -14,13 +16,17 @@ from threading import Thread
 from urllib.parse import urlencode
 
 import pyotp
+import pytest
 from playwright.sync_api import Page
 
+from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
 from tests.conftest import Demo
+from tests.world import REASON
 
 _SPECIMEN = Path(__file__).with_name("specimen.html")
 _with_app: set[str] = set()
+_asked = itertools.count(1)
 
 
 class _Application(BaseHTTPRequestHandler):
@@ -144,7 +150,7 @@ def consent(page: Page, demo: Demo) -> None:
 
 def account(page: Page, demo: Demo) -> None:
     sign_in(page, demo, "customer-ask")
-    page.get_by_role("heading", name="Your account").wait_for()
+    page.get_by_role("heading", name="Your account", exact=True).wait_for()
 
 
 def account_in_use(page: Page, demo: Demo) -> None:
@@ -228,6 +234,46 @@ def support_code(page: Page, demo: Demo) -> None:
     page.get_by_role("heading", name="Your support code").wait_for()
 
 
+def asked_for_consent(page: Page, demo: Demo) -> str:
+    """Have the agent ask for `customer-ask`, who comes to the request; return the number that the agent reads out."""
+    users, known = demo.credentials["users"], demo.credentials["clients"]["backend"]
+    form = {
+        **known,
+        "grant_type": GRANT_TOKEN_EXCHANGE,
+        "subject_token": users["customer-ask"]["id"],
+        "subject_token_type": TYPE_USER_ID,
+        "actor_token": users["agent"]["access_token"],
+        "actor_token_type": TYPE_ACCESS_TOKEN,
+        **REASON,
+        "reason": f"the last payment is not shown ({next(_asked)})",
+    }
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{demo.issuer}/oauth/token", urlencode(form).encode(), timeout=10)
+    answer = json.load(refused.value)
+    sign_in(page, demo, "customer-ask", f"/account/requests/{answer['impersonation_id']}")
+    page.get_by_role("heading", name="May support see your account?").wait_for()
+    return str(answer["consent_number"])
+
+
+def consent_given(page: Page, demo: Demo) -> None:
+    number = asked_for_consent(page, demo)
+    page.get_by_role("button", name=number).click()
+    page.get_by_role("heading", name="You have allowed it").wait_for()
+
+
+def consent_mismatch(page: Page, demo: Demo) -> None:
+    number = asked_for_consent(page, demo)
+    page.locator("button.number").filter(has_not_text=number).first.click()
+    page.get_by_role("heading", name="Nothing was allowed").wait_for()
+
+
+def account_in_support(page: Page, demo: Demo) -> None:
+    """Come to the account of a customer whom somebody helps now, and others helped before."""
+    consent_given(page, demo)
+    page.get_by_role("link", name="To your account").click()
+    page.get_by_role("button", name="End it now").first.wait_for()
+
+
 def specimen(page: Page, demo: Demo) -> None:
     """Show every part of the design system, also those that no page has yet."""
     address = f"{demo.issuer}/specimen"
@@ -257,6 +303,10 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "device-confirm": device_confirm,
     "device-done": device_done,
     "support-code": support_code,
+    "consent-request": asked_for_consent,
+    "consent-given": consent_given,
+    "consent-mismatch": consent_mismatch,
+    "account-in-support": account_in_support,
     "error": error,
     "interaction": interaction,
     "specimen": specimen,

@@ -127,6 +127,15 @@ def test_what_would_not_work_is_refused_and_nothing_is_written(
     assert not [event for event in world.events("client:changed") if event["client_id"] == "crm"]
 
 
+def test_algorithm_that_no_key_signs_is_refused_until_one_does(world: World, command: Command) -> None:
+    result = command(world, "clients", "create", "app", "--id-token-alg", "PS256")
+    assert (result.exit_code, "keys rotate --alg PS256" in result.stderr) == (1, True)
+    created(world, command, "app", "--id-token-alg", "ES256")
+    assert command(world, "clients", "set", "app", "--id-token-alg", "PS256").exit_code == 1
+    assert command(world, "keys", "rotate", "--alg", "PS256").exit_code == 0
+    assert command(world, "clients", "set", "app", "--id-token-alg", "PS256").exit_code == 0
+
+
 def test_second_client_of_an_id_is_refused_and_the_first_keeps_its_secret(world: World, command: Command) -> None:
     secret = created(world, command, "crm")
     result = command(world, "clients", "create", "crm")

@@ -107,7 +107,8 @@ def running(demo: Demo) -> Running:
 
 def test_credentials_file_has_the_shape_of_the_contract(running: Running) -> None:
     known = running.credentials
-    assert set(known) == {"issuer", "console", "account", "clients", "users", "resources", "appetize"}
+    named = {"issuer", "console", "account", "clients", "users", "resources", "appetize", "resource_server"}
+    assert set(known) == named
     assert (known["console"], known["account"]) == (None, f"{known['issuer']}/account")
     assert known["appetize"] == {"app": "demo-bank", "device_stand_in": None}
     assert known["resources"] == [API, "https://payments.example.com"]

@@ -204,3 +204,14 @@ def test_database_that_does_not_answer_is_named(make_sqlite_world: MakeWorld, co
     file.write_text(file.read_text().replace("sqlite:///", "postgresql+psycopg://nobody@127.0.0.1:1/"))
     (found,) = wrong(command(world, "doctor"))
     assert found.startswith("database.url: it cannot be used: ")
+
+
+def test_channels_of_notification_are_looked_at(make_sqlite_world: MakeWorld, command: Command) -> None:
+    assert "notification.channels: none is configured" in notes(command(sound(make_sqlite_world), "doctor"))
+    smtp = {"host": "mail.example.com", "security": "none"}
+    result = command(sound(make_sqlite_world, notification={"channels": ["mail"], "smtp": smtp}), "doctor")
+    [only] = wrong(result)
+    assert only.startswith("notification.smtp.security: mail to mail.example.com would travel in the clear")
+    result = command(sound(make_sqlite_world, notification={"channels": ["mail"], "smtp": {"host": "mail"}}), "doctor")
+    assert wrong(result) == []
+    assert "ok     notification.channels: mail" in result.stdout

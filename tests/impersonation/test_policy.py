@@ -15,6 +15,7 @@ from authserver.impersonation.policy import (
     Facts,
     NeedsApproval,
     NeedsConsent,
+    NeedsNotice,
     NeedsStepUp,
     Person,
     PolicySet,
@@ -84,6 +85,7 @@ def customer(**changes: Any) -> dict[str, Any]:
     return {"target": replace(CUSTOMER, **changes)}
 
 
+TOLD_FIRST = customer(groups=frozenset({"notify-first"}))
 COUNTRY = agent(groups=frozenset({"own-country-only"}))
 
 # What a plain forbid refuses, and beside it the nearest thing that it lets through.
@@ -124,6 +126,8 @@ def stepped_up(policy: str) -> NeedsStepUp:
 ASKED: list[tuple[Decision, dict[str, Any], dict[str, Any]]] = [
     (NeedsConsent(policies=("needs.consent",)), {"consent": "none"}, {"consent": "given"}),
     (NeedsApproval(policies=("needs.vip-approval",)), {"target": VIP}, {"target": VIP, "approval": "given"}),
+    (NeedsNotice(policies=("needs.notice",)), TOLD_FIRST, {**TOLD_FIRST, "notice": "accepted"}),
+    (NeedsNotice(policies=("needs.notice",)), TOLD_FIRST, {**TOLD_FIRST, "notice": "withheld"}),
     (stepped_up("authentication.age"), {"auth_age": 43201}, {"auth_age": 43200}),
     (stepped_up("authentication.strength"), {"acr": ""}, {"acr": "phr"}),
     (stepped_up("authentication.strength"), {"acr": "0"}, {"acr": "urn:authserver:acr:mfa"}),
@@ -201,13 +205,17 @@ def test_no_need_is_named_where_the_answer_is_no_anyway(refused: dict[str, Any])
     assert isinstance(POLICY.decide(facts(consent="none", acr="", **refused)), Deny)
 
 
-def test_step_up_comes_before_approval_and_approval_before_consent() -> None:
+def test_step_up_comes_before_approval_and_that_before_consent_and_that_before_notice() -> None:
     answer = POLICY.decide(facts(acr="", target=VIP, consent="none"))
     assert isinstance(answer, NeedsStepUp)
     assert answer.also == ("needs_approval", "needs_consent")
     answer = POLICY.decide(facts(target=VIP, consent="none"))
     assert isinstance(answer, NeedsApproval)
     assert answer.also == ("needs_consent",)
+    answer = POLICY.decide(facts(consent="none", **TOLD_FIRST))
+    assert isinstance(answer, NeedsConsent)
+    assert answer.also == ("needs_notice",)
+    assert "After that it needs a notice to the customer." in explain(answer)
 
 
 @pytest.mark.parametrize(

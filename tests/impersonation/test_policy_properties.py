@@ -94,6 +94,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "approval": st.sampled_from(["none", "given"]),
     "break_glass": st.booleans(),
     "report_owed": st.booleans(),
+    "notice": st.sampled_from(["none", "accepted", "withheld"]),
 }
 CHANGE = st.sampled_from(sorted(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), CHANGES[name]))
 ANYTHING = st.lists(CHANGE, max_size=6).map(lambda changes: replace(ALLOWED, **dict(changes)))

@@ -36,7 +36,7 @@ def make(browser: BrowserOf, **form: Any) -> Answer:
 
 
 def shown_code(shown: Answer) -> str:
-    found = re.search(r"<code>([^<]+)</code>", shown.text)
+    found = re.search(r"big-code[^>]*>([^<]+)<", shown.text)
     assert found, shown.text
     return found.group(1)
 

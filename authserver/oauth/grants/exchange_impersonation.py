@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from authserver.impersonation.asks import ActingPerson, Ask, Plan, ask_again, consent_way
-from authserver.impersonation.policy import NeedsApproval
+from authserver.impersonation.policy import NeedsApproval, NeedsNotice
 from authserver.oauth.exchange_request import ExchangeRequest
 from authserver.oauth.grants import exchange_support_code
 from authserver.oauth.grants.exchange_answer import answer, check_may_act
@@ -180,6 +180,8 @@ def _still_needed(grant: "Grant", plan: Plan, handle: dict[str, str]) -> Refusal
     }
     if isinstance(plan.verdict.decision, NeedsApproval):
         return ApprovalRequired("policy.needs_approval", extra=extra)
+    if isinstance(plan.verdict.decision, NeedsNotice):
+        return AuthorizationPending("policy.needs_notice", extra=extra)
     number = grant.parts.consents.number(plan.record)
     if number is not None:
         extra["consent_number"] = number

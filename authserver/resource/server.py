@@ -1,0 +1,90 @@
+"""One resource server: verifies the tokens that are sent to it, and reports what was done with them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+import requests
+
+from authserver.resource import sources
+from authserver.resource.introspection import Introspection
+from authserver.resource.offline import Offline
+from authserver.resource.published import Published
+from authserver.resource.refusals import InvalidTokenError, UnavailableError
+from authserver.resource.reports import Action, Outcome, Reports
+from authserver.resource.tokens import VerifiedToken
+from authserver.resource.transport import Limits, Transport
+
+Mode = Literal["introspect", "offline"]
+_MAX_TOKEN = 16_384
+_AGAIN = frozenset({408, 429})
+
+
+class ResourceServer:
+    """Verifies and reports for one resource. Every thread may use it; nothing is asked before it is needed."""
+
+    def __init__(  # noqa: PLR0913 - one parameter a setting
+        self,
+        issuer: str,
+        resource: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        mode: Mode = "introspect",
+        cache_seconds: float = 0,
+        session: Callable[[], requests.Session] = requests.Session,
+        limits: Limits | None = None,
+        now: Callable[[], float] = sources.now,
+    ) -> None:
+        """Serve `resource`, which the client owns at `issuer`.
+
+        `introspect` asks about every token; `offline` verifies plain tokens by the published keys, and asks about
+        those with `act` all the same. `cache_seconds` keeps the yes to a plain token. `session` makes a session a
+        thread, for a proxy or a CA of one's own.
+        """
+        if mode not in {"introspect", "offline"}:
+            raise ValueError("mode is introspect or offline")
+        self.issuer = issuer
+        self.resource = resource
+        self.now = now
+        self._client = (client_id, client_secret)
+        self._transport = Transport(issuer, session, limits or Limits())
+        published = Published(issuer, self._transport)
+        self._offline = Offline(issuer, resource, published, now) if mode == "offline" else None
+        self._introspection = Introspection(
+            issuer, resource, self._client, published, self._transport, cache_seconds=cache_seconds, now=now
+        )
+        self.reports = Reports(self._send)
+
+    def verify(self, unverified_token: str) -> VerifiedToken:
+        """Return what a token says that may be used here. Raises InvalidTokenError or UnavailableError."""
+        if not unverified_token.isascii() or not 0 < len(unverified_token) <= _MAX_TOKEN:
+            raise InvalidTokenError("token.malformed")
+        return VerifiedToken.parse(self._claims(unverified_token))
+
+    def _claims(self, unverified_token: str) -> Mapping[str, Any]:
+        if self._offline is not None:
+            claims = self._offline.claims(unverified_token)
+            if "act" not in claims and "impersonation" not in claims:
+                return claims
+        return self._introspection.claims(unverified_token)
+
+    def report(self, token: VerifiedToken, kind: str, **details: str | int | bool | None) -> None:
+        """Queue one performed action of an impersonation; without one there is nothing to report.
+
+        Give names and numbers of what was touched, never what somebody typed or saw. Never blocks.
+        """
+        if token.impersonation is not None:
+            action = Action.of(sources.identifier(), kind, self.now(), details)
+            self.reports.add(token.impersonation.id, action)
+
+    def _send(self, impersonation_id: str, batch: list[dict[str, Any]]) -> Outcome:
+        """Report a batch; a report that got lost on its way is sent again, and counts once by its ids."""
+        url = f"{self.issuer}/api/v1/impersonations/{quote(impersonation_id, safe='')}/actions"
+        try:
+            answer = self._transport.post(url, self._client, json={"actions": batch})
+        except UnavailableError:
+            return Outcome.AGAIN
+        if answer.status == 200:  # noqa: PLR2004 - OK
+            return Outcome.TAKEN
+        return Outcome.AGAIN if answer.status in _AGAIN else Outcome.REFUSED
