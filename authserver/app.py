@@ -202,8 +202,8 @@ def _wire(
         judge,
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
-        notices=notices,
         codes=codes,
+        notices=notices,
         hasher=hasher,
         trail=trail,
         clock=clock,
@@ -245,7 +245,7 @@ def _wire(
         trail=trail,
         judge=judge,
         lifecycle=lifecycle,
-        governance=_governance(settings, judge, lifecycle, codes, notices, keyring, hasher, trail, clock, entropy),
+        governance=_governance(settings, judge, lifecycle, notices, codes, keyring, hasher, trail, clock, entropy),
         issuer=issuer,
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
@@ -272,8 +272,8 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     settings: Settings,
     judge: Judge,
     lifecycle: Lifecycle,
-    codes: ConsentCodes,
     notices: Notices,
+    codes: ConsentCodes,
     keyring: Keyring,
     hasher: SecretHasher,
     trail: Trail,
@@ -281,7 +281,16 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     entropy: Entropy,
 ) -> Governance:
     decisions = Decisions(judge, lifecycle, clock)
-    extension = Extension(decisions, judge, lifecycle, settings.impersonation, codes=codes, trail=trail, clock=clock)
+    extension = Extension(
+        decisions,
+        judge,
+        lifecycle,
+        settings.impersonation,
+        codes=codes,
+        notices=notices,
+        trail=trail,
+        clock=clock,
+    )
     return Governance(
         approvals=Approvals(decisions, extension, keyring.head_signer, trail, clock, withhold=notices.withhold),
         consents=Consents(

@@ -8,17 +8,18 @@ from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 
 
-def hold(work: Work, record: Record, *, now: int, decider: tuple[str, str] | None = None) -> Record | None:
+def hold(
+    work: Work, record: Record, *, now: int, person: str | None = None, session_id: str | None = None
+) -> Record | None:
     """Lock everyone in an impersonation, in the one order, and read it anew; None when it is gone.
 
-    `decider` is the id of who decides, and of their session.
+    `person` and `session_id` are somebody else's, who decides on it.
     """
-    person, behind = decider or (record.actor_id, record.actor_session_id)
     work.lock()
     session = work.session
-    people.hold(session, record.actor_id, record.subject_id, person)
-    for session_id in sorted({record.actor_session_id, behind}):
-        people.find_session(session, session_id, hold=True)
+    people.hold(session, record.actor_id, record.subject_id, person or record.actor_id)
+    for behind in sorted({record.actor_session_id, session_id or record.actor_session_id}):
+        people.find_session(session, behind, hold=True)
     clients.find(session, record.client_id, hold=True)
     impersonations.standing_consent(session, record.subject_id, now=now, hold=True)
     return impersonations.find(session, record.id, hold=True)

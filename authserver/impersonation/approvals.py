@@ -28,12 +28,6 @@ class Withhold(Protocol):
         """Return the impersonation as it stands then."""
 
 
-def no_withholding(work: Work, record: Record, *, by: str, until: int) -> Record:
-    """Refuse: where nobody is told, there is nothing to withhold."""
-    del work, record, by, until
-    raise InvalidRequest("notice.none_to_withhold", "There is no notice that could be withheld.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """What an approver says: yes or no, perhaps for fewer seconds than were asked for, and why.
@@ -66,7 +60,7 @@ class Approvals:
         trail: Trail,
         clock: Clock,
         *,
-        withhold: Withhold = no_withholding,
+        withhold: Withhold,
     ) -> None:
         """Decide through `decisions`; `signer` gives the audit key."""
         self._decisions = decisions

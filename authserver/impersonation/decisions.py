@@ -41,7 +41,7 @@ class Decisions:
 
         Whoever decides is asked for again too: a session that ended meanwhile decides nothing.
         """
-        held = hold(work, record, now=self._clock.now(), decider=(decider.user_id, decider.session_id))
+        held = hold(work, record, now=self._clock.now(), person=decider.user_id, session_id=decider.session_id)
         self.check(work.session, decider)
         if held is None:
             raise Conflict("impersonation.gone")

@@ -11,7 +11,8 @@ from authserver.impersonation.decisions import Decider, Decisions, extended
 from authserver.impersonation.digest import digest
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
-from authserver.impersonation.policy import Allow, NeedsConsent
+from authserver.impersonation.notify.notices import Notices
+from authserver.impersonation.policy import Allow, NeedsApproval, NeedsConsent
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
 from authserver.settings import Impersonation as Limits
@@ -31,6 +32,7 @@ class Extension:
         limits: Limits,
         *,
         codes: ConsentCodes,
+        notices: Notices,
         trail: Trail,
         clock: Clock,
     ) -> None:
@@ -40,6 +42,7 @@ class Extension:
         self._lifecycle = lifecycle
         self._limits = limits
         self._codes = codes
+        self._notices = notices
         self._trail = trail
         self._clock = clock
 
@@ -100,6 +103,8 @@ class Extension:
         other = impersonations.open_of_digest(session, wanted.digest)
         if other is not None and other.id != wanted.id:
             raise Conflict("extension.same_as_another")
+        if not isinstance(verdict.decision, Allow | NeedsApproval | NeedsConsent):
+            raise AccessDenied("extension.not_possible", policies=verdict.decision.policies)
         if isinstance(verdict.decision, NeedsConsent) and wanted.consent_way == "code":
             self._codes.check(session, wanted.subject_id)
 
@@ -116,9 +121,11 @@ class Extension:
             extension_digest=wanted.digest,
             extension_until=self._clock.now() + seconds,
         )
+        waiting = _still_open(changed)
+        self._notices.extending(work, waiting, state)
         if by_customer and wanted.consent_way == "code":
             self._codes.issue(work, wanted)
-        return _still_open(changed)
+        return waiting
 
     def _grant(self, work: Work, wanted: Record, verdict: Verdict) -> Record:
         expires_at = (wanted.activated_at or 0) + wanted.lifetime

@@ -6,8 +6,21 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from authserver.impersonation.asks import Ask, Verdict
-from authserver.impersonation.policy import Allow, ClientFacts, Decision, Deny, Facts, NeedsStepUp, Person, PolicySet
+from authserver.impersonation.policy import (
+    Allow,
+    ClientFacts,
+    Decision,
+    Deny,
+    Facts,
+    NeedsApproval,
+    NeedsConsent,
+    NeedsNotice,
+    NeedsStepUp,
+    Person,
+    PolicySet,
+)
 from authserver.impersonation.policy_facts import Approval, Consent, Notice
+from authserver.impersonation.policy_files import CONSENT
 from authserver.protocol.names import Mode, Population, Role, State
 from authserver.protocol.refusals import (
     AccessDenied,
@@ -249,3 +262,10 @@ def _refuse(decision: Decision) -> None:
 def allowed(verdict: Verdict) -> bool:
     """Tell whether nothing is lacking any more."""
     return isinstance(verdict.decision, Allow)
+
+
+def lacks_consent(decision: Decision) -> bool:
+    """Tell whether the customer will have to be asked, be it first or after an approval."""
+    return isinstance(decision, NeedsConsent) or (
+        isinstance(decision, NeedsApproval | NeedsNotice) and CONSENT in decision.also
+    )

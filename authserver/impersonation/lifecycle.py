@@ -10,12 +10,11 @@ from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.digest import asked_again, digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
-from authserver.impersonation.judge import Judge
+from authserver.impersonation.judge import Judge, lacks_consent
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
-from authserver.impersonation.policy_files import CONSENT
 from authserver.impersonation.redemption import redeem
-from authserver.impersonation.states import SOURCES
+from authserver.impersonation.states import SOURCES, activate, notice_in
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
 from authserver.protocol.refusals import AccessDenied, Refusal
@@ -38,8 +37,8 @@ class Lifecycle:
         rules: Settings,
         *,
         tickets: Tickets,
-        notices: Notices,
         codes: ConsentCodes,
+        notices: Notices,
         hasher: SecretHasher,
         trail: Trail,
         clock: Clock,
@@ -50,8 +49,8 @@ class Lifecycle:
         self._rules = rules
         self._limits = rules.impersonation
         self._tickets = tickets
-        self._notices = notices
         self._codes = codes
+        self._notices = notices
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -68,7 +67,7 @@ class Lifecycle:
         if ask.code is not None and isinstance(verdict.decision, NeedsConsent):
             raise AccessDenied("support_code.not_enough", policies=verdict.decision.policies)
         fresh = self._fresh_record(ask, verdict, now)
-        if ask.consent_way == "code" and _lacks_consent(verdict.decision):
+        if ask.consent_way == "code" and lacks_consent(verdict.decision):
             self._codes.check(work.session, fresh.subject_id)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
@@ -160,7 +159,7 @@ class Lifecycle:
         by_code = state is State.AWAITING_CONSENT and record.consent_way == "code"
         if by_code:
             self._codes.check(work.session, record.subject_id)
-        there = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
+        there = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         moved = impersonations.move(
             work.session,
             record.id,
@@ -171,7 +170,7 @@ class Lifecycle:
             activated_at=there.activated_at,
             expires_at=there.expires_at,
             pending_until=there.pending_until,
-            notice=_notice(state, record.notice),
+            notice=notice_in(state, record.notice),
         )
         if moved is not None:
             if state is State.ACTIVE:
@@ -225,11 +224,11 @@ class Lifecycle:
             raise AccessDenied("impersonation.needs_again", policies=verdict.decision.policies)
         record = existing
         if state is not existing.state:
-            notice = _notice(state, existing.notice)
+            notice = notice_in(state, existing.notice)
             record = replace(
                 existing, state=state, policies=verdict.decision.policies, consent_id=verdict.consent_id, notice=notice
             )
-            record = _activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
+            record = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
         return Plan(ask=ask, now=now, verdict=verdict, record=record, existing=existing)
 
     def _write(self, work: Work, plan: Plan) -> bool:
@@ -306,7 +305,7 @@ class Lifecycle:
             override=BREAK_GLASS if ask.break_glass else None,
             consent_way=ask.consent_way,
             consent_id=verdict.consent_id if active else None,
-            notice=_notice(state, None),
+            notice=notice_in(state, None),
         )
         return replace(record, digest=digest(record, code_id=None if ask.code is None else ask.code.id))
 
@@ -326,16 +325,3 @@ class Lifecycle:
                 return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
-
-
-def _lacks_consent(decision: Decision) -> bool:
-    return isinstance(decision, NeedsConsent) or (isinstance(decision, NeedsApproval) and CONSENT in decision.also)
-
-
-def _activate(record: Record, now: int) -> Record:
-    return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
-
-
-def _notice(state: State, before: str | None) -> str | None:
-    """Return where the notice that gates an impersonation stands once it is in this state."""
-    return "awaited" if state is State.REQUESTED else before if before == "accepted" else None

@@ -1,6 +1,9 @@
 """The state machine of an impersonation, in one place (design section 4)."""
 
+from dataclasses import replace
+
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
+from authserver.storage.impersonations import Record
 
 SOURCES: dict[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.AWAITING_APPROVAL, State.AWAITING_CONSENT}),
@@ -13,3 +16,13 @@ SOURCES: dict[State, frozenset[State]] = {
     State.REVOKED: frozenset({State.ACTIVE}),
 }
 """From which states each state can be reached. What has ended, in whatever way, stays so."""
+
+
+def activate(record: Record, now: int) -> Record:
+    """Return a record as it stands once it is active."""
+    return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
+
+
+def notice_in(state: State, before: str | None) -> str | None:
+    """Return where the notice that gates an impersonation stands once it is in this state."""
+    return "awaited" if state is State.REQUESTED else before if before == "accepted" else None

@@ -39,6 +39,22 @@ def test_created_customer_is_a_target_by_the_id_that_was_printed(world: World, c
     assert (kept["country"], kept["enabled"], kept["signed_in_at"]) == ("NO", True, None)
 
 
+def test_address_is_verified_only_by_word_and_only_while_it_stays(world: World, command: Command) -> None:
+    def verified() -> object:
+        return shown(world, command, "cleo")["email_verified"]
+
+    command(world, "users", "create", "cleo", "--roles", "customer", "--email", "cleo@example.com", "--email-verified")
+    assert verified() is True
+    command(world, "users", "set", "cleo", "--email", "cleo@example.com", "--tier", "vip")
+    assert verified() is True
+    command(world, "users", "set", "cleo", "--email", "other@example.com")
+    assert verified() is False
+    command(world, "users", "set", "cleo", "--email-verified")
+    assert verified() is True
+    command(world, "users", "set", "cleo", "--no-email-verified")
+    assert verified() is False
+
+
 def test_trail_has_the_roles_that_were_given_but_nothing_personal(world: World, command: Command) -> None:
     options = ("--roles", "support", "--name", "Nova Newcomer", "--email", "nova@corp.example")
     user_id = command(world, "users", "create", "nova", *options).stdout.strip()

@@ -127,3 +127,17 @@ def test_one_person_at_several_browsers_at_once_is_created_once(
     assert statuses(at_once(world, *map(come_back, range(3)))) == [303, 303, 303]
     assert [event["how"] for event in world.events("identity:linked")] == ["created"]
     assert len({event["user_id"] for event in world.events("session:started")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("provision", "email"), [("create", "new@example.com"), ("link_verified_email", "agent@example.com")]
+)
+def test_address_that_the_issuer_verified_is_verified_here(
+    make_sqlite_world: MakeWorld, idp: Idp, requests_mock: requests_mock.Mocker, provision: str, email: str
+) -> None:
+    world = world_with(make_sqlite_world, **STAFF, provision=provision)
+    assert sign_in(world, idp, requests_mock, email=email).status_code == 303
+    with world.work() as work:
+        user = people.by_username(work.session, email)
+        assert user is not None
+        assert user.email_verified

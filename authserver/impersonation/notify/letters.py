@@ -1,5 +1,7 @@
 """A message of the outbox becomes a parcel: written from what stands in the database when it is sent."""
 
+from dataclasses import replace
+
 from authserver.impersonation.notify.mail_form import Parcel, usable
 from authserver.impersonation.notify.messages import WAITS_IN, MessageKind, Told, compose
 from authserver.impersonation.notify.notices import SEALING, message_id_of
@@ -35,6 +37,9 @@ class Letters:
         kind = MessageKind(message.kind)
         if record is None or not _wanted(message, kind, record, user, now):
             return None
+        if kind in WAITS_IN and record.state is State.ACTIVE:
+            lifetime = record.extension_lifetime or record.lifetime
+            record = replace(record, lifetime=lifetime, pending_until=record.extension_until)
         actor = people.find(session, record.actor_id)
         told = Told(
             record=record,
@@ -73,7 +78,8 @@ def _wanted(message: Message, kind: MessageKind, record: Record, user: User | No
     """Tell whether what a message asks for is still asked."""
     if message.gates:
         return record.state is State.REQUESTED and record.notice == "awaited" and not record.overdue(now)
-    if kind in WAITS_IN and (record.state is not WAITS_IN[kind] or record.overdue(now)):
+    extending = record.state is State.ACTIVE and record.extension_until is not None and now < record.extension_until
+    if kind in WAITS_IN and (record.overdue(now) or (record.state is not WAITS_IN[kind] and not extending)):
         return False
     if kind in _APPROVALS:
         return user is not None and user.enabled and Role.LEAD in user.roles

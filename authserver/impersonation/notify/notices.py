@@ -57,6 +57,16 @@ class Notices:
             case _:
                 self.ended(work, record)
 
+    def extending(self, work: Work, record: Record, state: State) -> None:
+        """Ask for the decision that an extension waits for; what was asked before is moot."""
+        if not self._notification.channels:
+            return
+        outbox.cancel(work.session, record.id, kinds=set(WAITS_IN), now=self._clock.now(), error=CANCELLED)
+        if state is State.AWAITING_APPROVAL:
+            self.awaiting_approval(work, record)
+        else:
+            self.awaiting_consent(work, record)
+
     def activated(self, work: Work, record: Record) -> None:
         """Tell the subject that it has begun, unless the notice that gated it did."""
         if record.notice != "accepted":
