@@ -56,6 +56,13 @@ def test_start_answers_201_with_id_state_and_handle(world: World) -> None:
         "end_reason": None,
         "approval": None,
         "consent": None,
+        "consent_way": "account",
+        "consent_number": None,
+        "consent_request": None,
+        "override": None,
+        "grace_until": None,
+        "extension": None,
+        "report": None,
     }
 
 

@@ -58,7 +58,12 @@ def test_changed_policy_is_taken_up_and_said_to_be(world: World, folder: Path) -
     ],
 )
 def test_broken_policy_is_refused_and_the_set_before_stays(
-    world: World, folder: Path, text: str, reason: str, capsys: pytest.CaptureFixture[str]
+    world: World,
+    folder: Path,
+    text: str,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     kept = world.wired.judge.policy.digest
     (folder / "own.cedar").write_text(text)
@@ -68,7 +73,7 @@ def test_broken_policy_is_refused_and_the_set_before_stays(
     [said] = world.events("policy:refused")
     assert said["kept"] == kept == world.wired.judge.policy.digest
     assert said["reason"].startswith(reason)
-    assert reason in capsys.readouterr().out
+    assert reason in capsys.readouterr().out + caplog.text
     (folder / "own.cedar").write_text(NOBODY)
     look(world)
     assert error(world.way_a()) == "access_denied"
