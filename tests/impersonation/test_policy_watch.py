@@ -57,7 +57,7 @@ def test_changed_policy_is_taken_up_and_said_to_be(world: World, folder: Path) -
         (NOBODY.replace("own.nobody", "authentication.age"), "own.cedar:1: the id authentication.age is taken"),
     ],
 )
-def test_broken_policy_is_refused_and_the_set_before_stays(
+def test_broken_policy_is_refused_and_the_set_before_stays(  # noqa: PLR0917 - fixtures
     world: World,
     folder: Path,
     text: str,
