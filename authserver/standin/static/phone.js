@@ -58,6 +58,11 @@ const device = new Device(build, { link, screen: view, app: bank });
 const recorder = new Recorder(screen, device, bank.bundle);
 
 play.addEventListener("click", () => void device.request());
-screen.addEventListener("click", (event) => { // where the page wants to show and not to be touched
-  if (device.live && device.config.userInteractionDisabled && event.isTrusted) event.stopImmediatePropagation();
-}, { capture: true });
+for (const kind of ["pointerdown", "pointerup", "click", "keydown"]) { // where the page only wants to show
+  addEventListener(kind, (event) => {
+    if (device.live && device.config.userInteractionDisabled && event.isTrusted) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, { capture: true });
+}
