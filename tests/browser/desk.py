@@ -45,7 +45,10 @@ class Desk:
         self.page.evaluate(_WATCH, [selector, config or None])
 
     def start(self, **config: Any) -> None:
-        self.page.evaluate("(config) => client.startSession(config).then(() => undefined)", config)
+        """Start a session, and fail where the device says nothing to it."""
+        silent = "new Promise((_, reject) => setTimeout(reject, 15000, new Error('the device is silent')))"
+        started = f"(config) => Promise.race([client.startSession(config).then(() => undefined), {silent}])"
+        self.page.evaluate(started, config)
 
     def sign_in(self, value: str, **config: Any) -> None:
         self.watch(buildId=BUILD, params={"impersonatedUserToken": value}, **config)
