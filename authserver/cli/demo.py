@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from authserver import settings as settings_module
-from authserver import telemetry
+from authserver import standin, telemetry
 from authserver.app import Wired, create_app
 from authserver.cli import Options, demo_cast, demo_idp, listener
 from authserver.cli.db import migrate
@@ -27,6 +27,8 @@ from authserver.settings import Settings
 from authserver.storage.database import db
 
 _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
+_DEVICE_BESIDE = 300
+"""How far the device stand-in's port is from the server's: 9300 beside 9000."""
 
 
 @click.command()
@@ -66,6 +68,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         listener.reserve(host, port) as reservation,
         _held(data),
         _idp(data, reservation.port, wanted=with_idp) as idp,
+        standin.reserve(reservation.port + _DEVICE_BESIDE) as device,
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
@@ -81,17 +84,20 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             demo_cast.seed(wired)
             secrets = demo_cast.new_secrets(wired)
             passwords = demo_cast.new_passwords(wired)
-            first = demo_cast.credentials(wired, secrets, passwords)
+            first = demo_cast.credentials(wired, secrets, passwords, standin.url(device))
             db.engine.dispose()
 
         def when_ready() -> None:
             people = () if idp is None else idp.people
-            with _bank(reservation, secrets["resource-server"]) as url:
+            with (
+                _bank(reservation, secrets["resource-server"]) as url,
+                standin.serving(standin.Surroundings(reservation.url, url, demo_cast.names(first)), device),
+            ):
                 write_credentials(file, {**first, "resource_server": url})
                 narrate({**first, "resource_server": url}, file, settings_file, people)
                 while not threading.Event().wait(_REFRESH_SECONDS):
                     with app.app_context():
-                        again = demo_cast.credentials(wired, secrets, passwords)
+                        again = demo_cast.credentials(wired, secrets, passwords, standin.url(device))
                     write_credentials(file, {**again, "resource_server": url})
 
         environ = {"AUTHSERVER_CONFIG": str(settings_file), "AUTHSERVER_LOG__LEVEL": "warning"}

@@ -219,7 +219,9 @@ def new_passwords(wired: Wired) -> dict[str, str]:
     return passwords
 
 
-def credentials(wired: Wired, secrets: dict[str, str], passwords: dict[str, str]) -> dict[str, Any]:
+def credentials(
+    wired: Wired, secrets: dict[str, str], passwords: dict[str, str], device_stand_in: str | None = None
+) -> dict[str, Any]:
     """Sign everybody in anew, and return what the credentials file holds (design section 9)."""
     issuer = wired.settings.issuer
     return {
@@ -231,9 +233,14 @@ def credentials(wired: Wired, secrets: dict[str, str], passwords: dict[str, str]
         },
         "users": {member.key: _sign_in(wired, member, passwords[member.key]) for member in CAST},
         "resources": [API, PAYMENTS],
-        "appetize": {"app": "demo-bank", "device_stand_in": None},
+        "appetize": {"app": "demo-bank", "device_stand_in": device_stand_in},
         "resource_server": None,
     }
+
+
+def names(content: dict[str, Any]) -> dict[str, str]:
+    """Return what the cast's people are called, by their ids."""
+    return {content["users"][member.key]["id"]: member.name for member in CAST}
 
 
 def _sign_in(wired: Wired, member: _Member, password: str) -> dict[str, str | None]:

@@ -35,7 +35,8 @@ def narrate(credentials: dict[str, Any], file: Path, settings: Path, at_idp: Seq
     if at_idp:
         _say(f"\nSign in through the IdP: open {credentials['account']}, press “Sign in with the demo's IdP”,")
         _say(f"   and there choose {' or '.join(at_idp)}; the role comes from the IdP's groups, by a rule.")
-    _say(f"\nWhat people were told lies in {settings.parent / 'mail'}, a file a message.")
+    _say(f"\nA phone that plays Appetize's part: {credentials['appetize']['device_stand_in']}/embed/demo-bank-standin")
+    _say(f"What people were told lies in {settings.parent / 'mail'}, a file a message.")
     _say(f"Prove the trail:   authserver --config {settings} audit verify")
     _say("Serving until Ctrl-C.")
 

@@ -34,6 +34,12 @@ def create_sample(server: ResourceServer) -> Flask:
     protect(app, server)
     nicknames: dict[str, str] = {}
 
+    @app.get("/me")
+    @require_token("accounts:read")
+    def me() -> ResponseReturnValue:
+        token = current_token()  # nothing of the account is shown, so nothing is reported: an app may ask often
+        return jsonify(owner=token.sub, seen_by=token.actor, read_only=token.read_only)
+
     @app.get("/accounts")
     @require_token("accounts:read")
     def accounts() -> ResponseReturnValue:

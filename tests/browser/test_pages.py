@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser import visits
 from tests.browser.chromium import HEIGHT, SCHEMES, WIDTHS, opened
@@ -17,7 +17,7 @@ _SHIFT = """() => new Promise((resolve) => {
 })"""
 
 
-def serious(page: Page) -> list[tuple[str, str]]:
+def serious(page: Page | Frame) -> list[tuple[str, str]]:
     """Return what axe finds that keeps somebody out."""
     found = Axe().run(page).response["violations"]
     grave = [each for each in found if each["impact"] in {"serious", "critical"}]

@@ -110,7 +110,10 @@ def test_credentials_file_has_the_shape_of_the_contract(running: Running) -> Non
     named = {"issuer", "console", "account", "clients", "users", "resources", "appetize", "resource_server"}
     assert set(known) == named
     assert (known["console"], known["account"]) == (None, f"{known['issuer']}/account")
-    assert known["appetize"] == {"app": "demo-bank", "device_stand_in": None}
+    assert set(known["appetize"]) == {"app", "device_stand_in"}
+    assert known["appetize"]["app"] == "demo-bank"
+    script = requests.get(f"{known['appetize']['device_stand_in']}/embed.js", timeout=TIMEOUT)
+    assert (script.status_code, "getClient" in script.text) == (200, True)
     assert known["resources"] == [API, "https://payments.example.com"]
     assert set(known["clients"]) == {"backend", "resource-server", "other-backend"}
     assert tuple(known["users"]) == USERS
