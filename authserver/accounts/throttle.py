@@ -25,6 +25,7 @@ class Guess(StrEnum):
     PASSKEY = "passkey"
     USER_CODE = "user-code"
     SUPPORT_CODE = "support-code"
+    HANDOFF_CODE = "handoff-code"
 
 
 class Throttle:

@@ -145,7 +145,8 @@ def _authenticate(present: Call) -> None:
     credential = bearer.caller.credential
     if credential is Credential.CLIENT or not has_line(trace.endpoint, credential):
         raise Forbidden("access.table")  # a client's own token is not the client authenticating itself
-    if bearer.token.act is not None and (request.view_args or {}).get("id") != bearer.token.impersonation_id:
+    named = (request.view_args or {}).get("id", bearer.token.impersonation_id)
+    if bearer.token.act is not None and (named is None or named != bearer.token.impersonation_id):
         raise Forbidden("access.table")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from authserver.appetize.handoffs import Handoffs
+from authserver.appetize.parts import AppetizeParts
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
@@ -36,6 +36,6 @@ class ApiParts:
     consents: Consents
     extension: Extension
     reports: Reports
-    handoffs: Handoffs
+    appetize: AppetizeParts
     actions: Actions
     refusals: Evidence
