@@ -64,7 +64,7 @@ class FreshCodeOut(Out):
 class RedeemBody(In):
     """A one-time code, as the app found it in its launch parameter or deep link."""
 
-    code: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00]*$")]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 
 
 class RenewBody(In):

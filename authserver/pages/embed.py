@@ -94,12 +94,8 @@ def _page(parts: PageParts, handoff_id: str) -> Response:
     with unit_of_work() as work:
         try:
             found = page_of(parts, work, trace, handoff_id)
-            html = render_template(
-                "embed.html",
-                handoff_id=handoff_id,
-                app=found.app,
-                **embed_calls.state_of(parts, work, found),
-            )
+            shown = embed_calls.state_of(parts, work, found)
+            html = render_template("embed.html", handoff_id=handoff_id, shown=shown)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(Gone(refusal.reason, _NOT_OPEN))
