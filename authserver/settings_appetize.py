@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from authserver.settings_types import Origin, Seconds, Section, TimeZone
+from authserver.settings_types import OptionalOrigin, Origin, Seconds, Section, TimeZone
 
 MAX_LINK_CHARS = 2048
 """Where iOS cuts a deep link."""
@@ -153,7 +153,7 @@ class Appetize(Section):
     code_seconds: Annotated[int, Field(ge=1, le=600)]
     launch_code_seconds: Annotated[int, Field(ge=1, le=600)]
     heartbeat_seconds: Annotated[int, Field(ge=5, le=600)]
-    embed_origin: Origin | Literal[""] = ""
+    embed_origin: OptionalOrigin = ""
     apps: Mapping[str, App]
 
     def check(self, *, issuer: str, demo: bool, max_token_bytes: int) -> None:

@@ -12,7 +12,7 @@ class HandoffBody(In):
 
     impersonation: Id
     app: Annotated[str, StringConstraints(max_length=64)]
-    build: Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    build: Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9_.+-]+$")] | None = None
     resource: Uri | None = None
 
 

@@ -73,7 +73,7 @@ def test_no_input_brings_out_a_crash_or_an_undocumented_answer(
     headers = {"Authorization": f"Bearer {world.token(who)}"} if who else {}
     started = world.start().json["id"]
     handoff = world.api("POST", "/appetize/handoffs", "agent", json={"impersonation": started, "app": "demo-bank"})
-    real = {"/appetize/handoffs/{id}/config": handoff.json["id"]}
+    real = {f"/appetize/handoffs/{{id}}/{what}": handoff.json["id"] for what in ("config", "code")}
     for found in schema.get_all_operations():
         assert not isinstance(found, Err)
         operation = found.ok()

@@ -8,7 +8,6 @@ from tests.appetize.handing_off import (
     SECTIONS,
     EmbedPage,
     at_page,
-    configured,
     fresh_code,
     hand_off,
     redeem,
@@ -43,7 +42,7 @@ def tick(world: World) -> None:
     world.wired.jobs.tick()
 
 
-def grace(world: World, page: EmbedPage) -> int | None:
+def grace(page: EmbedPage) -> int | None:
     """Return for how many seconds still the impersonation lives, as the page is told; None when it is over."""
     shown = page.call("state").json
     return int(shown["seconds_left"]) if shown["state"] == "active" else None
@@ -191,7 +190,7 @@ def test_end_of_the_device_begins_the_grace_time_and_another_device_stops_it(mak
     world = make_world(**SECTIONS)
     page = running(world)
     stage(page, "ended")
-    assert grace(world, page) == 180
+    assert grace(page) == 180
     world.clock.pass_(179)
     assert not ended(world, page)
     world.clock.pass_(1)
@@ -215,7 +214,7 @@ def test_same_agent_opens_a_device_again_within_the_grace_time(world: World) -> 
 
 @pytest.mark.parametrize(("seconds", "silent"), [(29, False), (30, True)])
 def test_page_that_falls_silent_begins_the_grace_time(world: World, seconds: int, silent: bool) -> None:  # noqa: FBT001
-    page = running(world)
+    running(world)
     world.clock.pass_(seconds)
     tick(world)
     assert bool(world.events("device_session:ended")) is silent
@@ -228,7 +227,7 @@ def test_page_that_comes_back_stops_the_grace_time(make_world: MakeWorld) -> Non
     tick(world)
     tick(world)
     assert len(world.events("device_session:ended")) == 1
-    assert (grace(world, page) or 0) > 180
+    assert (grace(page) or 0) > 180
     assert len(world.events("device_session:reopened")) == 1
 
 

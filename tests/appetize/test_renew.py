@@ -1,5 +1,7 @@
 """Renewal by an impersonation's own token: fresh ones, while it lasts, after checking everything again."""
 
+from typing import Any
+
 import pytest
 
 from authserver.storage import people
@@ -13,7 +15,7 @@ def world(make_sqlite_world: MakeWorld) -> World:
     return make_sqlite_world(**SECTIONS)
 
 
-def passed(world: World, **start: object) -> str:
+def passed(world: World, **start: Any) -> str:
     """Return the token that a device finds among its launch parameters."""
     return str(configured(world, hand_off(world, "demo-bank", **start))["params"]["impersonatedUserToken"])
 
