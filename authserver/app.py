@@ -30,7 +30,14 @@ from authserver.api.blueprints import create_blueprints, invalid_body
 from authserver.api.parts import ApiParts
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
+from authserver.appetize.codes import HandoffCodes
+from authserver.appetize.devices import Devices as HandoffDevices
+from authserver.appetize.found import Registry
 from authserver.appetize.handoffs import Handoffs
+from authserver.appetize.minter import Minter
+from authserver.appetize.pages import EmbedPages
+from authserver.appetize.parts import AppetizeParts
+from authserver.appetize.renewal import Renewal
 from authserver.audit.chain import Trail
 from authserver.audit.events import KeyChanged, ResourceChanged, TokenIssued
 from authserver.audit.strangers import Strangers
@@ -73,6 +80,7 @@ from authserver.oauth.form import Form
 from authserver.oauth.parts import OAuthParts
 from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
+from authserver.pages.embed import create_blueprint as create_embed
 from authserver.pages.parts import PageParts
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.scopes import Scope
@@ -226,6 +234,13 @@ def _wire(
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
         policy_watch=PolicyWatch(settings.policy, judge, trail),
+        devices=HandoffDevices(
+            settings.appetize,
+            sessions=DeviceSessions(settings.impersonation, trail, clock),
+            actions=Actions(trail, clock),
+            trail=trail,
+            clock=clock,
+        ),
     )
     delivery = Delivery(
         settings,
@@ -303,6 +318,49 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
     )
 
 
+def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:
+    """Return the handoff, whose parts share what they rest on."""
+    settings, trail, clock, entropy, hasher = (
+        wired.settings.appetize,
+        wired.trail,
+        wired.clock,
+        wired.entropy,
+        wired.hasher,
+    )
+    registry, minter = Registry(settings), Minter(wired.lifecycle, minting, wired.issuer)
+    sessions = DeviceSessions(wired.settings.impersonation, trail, clock)
+    codes = HandoffCodes(
+        settings,
+        registry=registry,
+        minter=minter,
+        throttle=wired.sign_in.throttle,
+        hasher=hasher,
+        trail=trail,
+        clock=clock,
+        entropy=entropy,
+    )
+    return AppetizeParts(
+        registry=registry,
+        handoffs=Handoffs(
+            settings,
+            registry=registry,
+            codes=codes,
+            minter=minter,
+            devices=sessions,
+            hasher=hasher,
+            trail=trail,
+            clock=clock,
+            entropy=entropy,
+        ),
+        codes=codes,
+        renewal=Renewal(minter, clock),
+        pages=EmbedPages(
+            settings, registry=registry, devices=sessions, hasher=hasher, trail=trail, clock=clock, entropy=entropy
+        ),
+        devices=HandoffDevices(settings, sessions=sessions, actions=Actions(trail, clock), trail=trail, clock=clock),
+    )
+
+
 def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Clock, entropy: Entropy) -> Federated:
     trusted = TrustedIssuers(
         settings.federation, settings.issuer, max_token_bytes=settings.server.max_token_bytes, clock=clock
@@ -367,6 +425,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         throttle=wired.sign_in.throttle,
         support_codes=support_codes,
     )
+    handoff = _appetize(wired, minting)
     pages = PageParts(
         settings=settings,
         clock=clock,
@@ -389,6 +448,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         trail=wired.trail,
         refusals=refusals,
         objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
+        appetize=handoff,
     )
     device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)
     api = ApiParts(
@@ -406,17 +466,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         extension=wired.governance.extension,
         reports=wired.governance.reports,
         devices=device_sessions,
-        handoffs=Handoffs(
-            settings.appetize,
-            wired.lifecycle,
-            device_sessions,
-            minting,
-            wired.issuer,
-            wired.hasher,
-            wired.trail,
-            clock,
-            wired.entropy,
-        ),
+        appetize=handoff,
         watch=wired.watch,
         slots=Slots(settings.streams),
         throttle=wired.sign_in.throttle,
@@ -424,6 +474,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     )
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
+    app.register_blueprint(create_embed(pages))
     rest, appetize = create_blueprints(api)
     app.register_api(rest)
     app.register_api(appetize)
@@ -482,6 +533,7 @@ def _harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     app.wsgi_app = Limits(  # type: ignore[method-assign]  # Flask's own way to wrap it
         app.wsgi_app,
         issuer=settings.issuer,
+        embed_origin=settings.appetize.embed_origin,
         max_body_bytes=settings.server.max_body_bytes,
         trusted_proxies=settings.server.trusted_proxies,
         allowed_origins=allowed_origins,

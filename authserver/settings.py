@@ -4,10 +4,11 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from authserver.settings_appetize import Appetize
 from authserver.settings_federation import Federation
 from authserver.settings_governance import (
     ApprovalRhythm,
@@ -138,26 +139,6 @@ class Audit(Section):
     head_seconds: Seconds
 
 
-class App(Section):
-    """A mobile app that Appetize streams, and how it gets its token."""
-
-    build_id: str
-    platform: Literal["ios", "android"]
-    device: str | None = None
-    record: bool = False
-    debug: bool = False
-    proxy: Literal["intercept"] | None = None
-    param: str = "impersonatedUserToken"
-    allowed_origins: tuple[Origin, ...] = ()
-
-
-class Appetize(Section):
-    """The handoff to the device."""
-
-    handoff_seconds: Seconds
-    apps: Mapping[str, App]
-
-
 class Log(Section):
     """What is logged."""
 
@@ -188,6 +169,11 @@ class Settings(Section):
     support_codes: SupportCodes
     federation: Federation = Federation()
     log: Log
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        self.appetize.check(issuer=self.server.issuer, demo=self.demo, max_token_bytes=self.server.max_token_bytes)
+        return self
 
     @property
     def issuer(self) -> str:
@@ -250,7 +236,7 @@ def _sentence(item: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown setting"
-    return f"{key}: {item['msg']}"
+    return f"{key}: {item['msg']}" if key else str(item["msg"]).removeprefix("Value error, ")
 
 
 def _plant(tree: dict[str, Any], keys: Sequence[str], value: object, name: str) -> None:

@@ -61,9 +61,14 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _no_origin_or(value: str) -> str:
+    return _origin(value) if value else value
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Network = Annotated[str, AfterValidator(_network)]
 Origin = Annotated[str, AfterValidator(_origin)]
+OptionalOrigin = Annotated[str, AfterValidator(_no_origin_or)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]

@@ -23,6 +23,7 @@ class Guess(StrEnum):
     USER_CODE = "user-code"
     SUPPORT_CODE = "support-code"
     CONSENT_CODE = "consent-code"
+    HANDOFF_CODE = "handoff-code"
 
 
 class Throttle:

@@ -21,6 +21,7 @@ from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
 from authserver.api.parts import ApiParts
+from authserver.api.redemption import add_redemption
 from authserver.api.schemas import Problem, problems
 from authserver.api.streams import add_streams
 from authserver.api.trail import add_trail
@@ -51,6 +52,7 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     add_document(api)
     appetize = _blueprint("appetize", "/appetize", documented=documented)
     add_handoffs(appetize)
+    add_redemption(appetize)
     return [api, appetize]
 
 

@@ -151,7 +151,8 @@ def _authenticate(present: Call) -> None:
         present.client = present.parts.authenticate_client(present.work, assertion, trace)
         return
     token = present.authenticate(header).token
-    if token.act is not None and (request.view_args or {}).get("id") != token.impersonation_id:
+    named = (request.view_args or {}).get("id", token.impersonation_id)
+    if token.act is not None and (named is None or named != token.impersonation_id):
         raise Forbidden("access.table")
 
 

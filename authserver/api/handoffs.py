@@ -6,13 +6,13 @@ from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
-from authserver.api.schemas import ConfigBody, HandoffBody, HandoffOut, IdPath, SessionConfigurationOut, problems
-from authserver.appetize.handoffs import Found
+from authserver.api.schemas import IdPath, problems
+from authserver.api.schemas_appetize import ConfigBody, FreshCodeOut, HandoffBody, HandoffOut, SessionConfigurationOut
+from authserver.appetize.found import Found
+from authserver.appetize.minter import actor_of
 from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.access import Caller, Credential, may_call
 from authserver.protocol.refusals import Forbidden, InvalidToken, NotFound
-from authserver.protocol.tokens import Authentication
-from authserver.storage import people
 
 Answer = tuple[dict[str, Any], int]
 
@@ -25,16 +25,18 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
         """Hand an impersonation of one's own to an app."""
         present = call()
         record = present.impersonation(body.impersonation)
-        handoffs, issuer = present.parts.handoffs, present.parts.settings.issuer
+        handoffs, settings = present.parts.appetize.handoffs, present.parts.settings
         created = handoffs.create(present.work, record, body.app, build=body.build, resource=body.resource)
+        here = f"{settings.issuer}/appetize"
         shown = HandoffOut(
             id=created.id,
-            embed_url=None,
+            embed_url=f"{here}/embed/{created.id}" if settings.appetize.embed_origin else None,
             expires_in=created.expires_in,
-            config_url=f"{issuer}/appetize/handoffs/{created.id}/config",
+            config_url=f"{here}/handoffs/{created.id}/config",
             config_secret=created.config_secret,
+            build_mismatch=created.build_mismatch,
         )
-        return shown.model_dump(mode="json"), 201
+        return shown.model_dump(mode="json", exclude_defaults=True), 201
 
     @blueprint.post(
         "/handoffs/<string:id>/config",
@@ -46,13 +48,22 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
         present = call()
         if present.bearer is None and body.config_secret is None:
             raise InvalidToken("token.missing")
-        found = present.parts.handoffs.find(present.work, path.id)
+        found = present.parts.appetize.registry.find(present.work, path.id)
         present.trace.impersonation_id = found.record.id
         actor, by = _actor(present, found, body.config_secret)
-        configuration = present.parts.handoffs.configure(
+        configuration = present.parts.appetize.handoffs.configure(
             present.work, found, actor, by=by, client_address=present.trace.address
         )
         return configuration, 200
+
+    @blueprint.post("/handoffs/<string:id>/code", responses={200: FreshCodeOut, **problems(404, 409, 410, 429, 503)})
+    def handoff_code(path: IdPath) -> Answer:
+        """Get a fresh value by deep link for a device that runs, such as after the app was started again."""
+        present = call()
+        found = present.parts.appetize.registry.find(present.work, path.id)
+        actor = _bearer_actor(present, found)
+        fresh = present.parts.appetize.codes.fresh(present.work, found, actor, client_address=present.trace.address)
+        return FreshCodeOut(url=fresh.url, value=fresh.value, expires_in=fresh.expires_in).model_dump(mode="json"), 200
 
     @blueprint.after_request
     def share(response: Response) -> Response:
@@ -69,24 +80,19 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
 
 def _actor(present: Call, found: Found, secret: str | None) -> tuple[ActingPerson, str]:
     if present.bearer is not None:
-        present.impersonation(found.record.id)
-        authentication = present.bearer.token.authentication
-        if authentication is None:
-            raise InvalidToken("token.not_a_person")
-        return ActingPerson(user_id=present.bearer.user_id, authentication=authentication), "actor"
-    if secret is None or not present.parts.handoffs.secret_fits(found, secret):
+        return _bearer_actor(present, found), "actor"
+    if secret is None or not present.parts.appetize.handoffs.secret_fits(found, secret):
         raise NotFound("handoff.secret")
     if not may_call(present.trace.endpoint, Caller(Credential.CONFIG_SECRET)):
         raise Forbidden("access.table")
     if request.headers.get("Origin") not in found.app.allowed_origins:
         raise Forbidden("handoff.origin")
-    return _actor_of(present, found), "config_secret"
+    return actor_of(present.work, found.record), "config_secret"
 
 
-def _actor_of(present: Call, found: Found) -> ActingPerson:
-    """Return the impersonation's actor in the session that it was started in."""
-    row = people.find_session(present.work.session, found.record.actor_session_id)
-    if row is None:
-        raise NotFound("session.unknown")
-    authentication = Authentication(row.id, row.auth_time, row.acr, row.address, row.expires_at)
-    return ActingPerson(user_id=found.record.actor_id, authentication=authentication)
+def _bearer_actor(present: Call, found: Found) -> ActingPerson:
+    present.impersonation(found.record.id)
+    authentication = present.caller.token.authentication
+    if authentication is None:
+        raise InvalidToken("token.not_a_person")
+    return ActingPerson(user_id=present.caller.user_id, authentication=authentication)

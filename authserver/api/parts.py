@@ -8,7 +8,7 @@ from flask import Flask
 from authserver.accounts.throttle import Throttle
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
-from authserver.appetize.handoffs import Handoffs
+from authserver.appetize.parts import AppetizeParts
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
@@ -46,7 +46,7 @@ class ApiParts:
     extension: Extension
     reports: Reports
     devices: DeviceSessions
-    handoffs: Handoffs
+    appetize: AppetizeParts
     actions: Actions
     watch: Watch
     slots: Slots

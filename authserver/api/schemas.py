@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from authserver.protocol.names import Mode, State
 
@@ -34,6 +34,14 @@ class _In(BaseModel):
 
 class _Out(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class In(_In):
+    """What comes in, for shapes in other modules: an unknown member is refused."""
+
+
+class Out(_Out):
+    """What goes out, for shapes in other modules."""
 
 
 class Problem(_Out):
@@ -311,37 +319,6 @@ class ActionsOut(_Out):
     next_cursor: str | None
 
 
-class HandoffBody(_In):
-    """Which impersonation goes to which app."""
-
-    impersonation: Id
-    app: Annotated[str, StringConstraints(max_length=64)]
-    build: Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
-    resource: Uri | None = None
-
-
-class HandoffOut(_Out):
-    """A handoff: `config_secret` is the only copy, `expires_in` how long the configuration can be had."""
-
-    id: str
-    embed_url: str | None
-    expires_in: int
-    config_url: str
-    config_secret: str
-
-
-class ConfigBody(_In):
-    """The secret of a handoff, for pages that embed Appetize themselves."""
-
-    config_secret: Annotated[str, StringConstraints(max_length=128)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing(cls, body: object) -> object:
-        """Take no body as an empty one: the actor's token is all that is needed."""
-        return {} if body is None else body
-
-
 class EventOut(_Out):
     """An audit event; a personal value that was erased is null."""
 
@@ -427,13 +404,3 @@ class ResourcesOut(_Out):
     """All resource servers."""
 
     items: list[ResourceOut]
-
-
-class SessionConfigurationOut(_Out):
-    """The session configuration of Appetize's SDK; the token stands in `params`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    buildId: str  # noqa: N815 - the vendor's name
-    platform: str
-    params: dict[str, str]

@@ -2,23 +2,19 @@
 
 from typing import Any
 
-from authserver.settings import App
+from authserver.settings_appetize import App
 
 
-def session_configuration(app: App, token: str, build: str | None = None) -> dict[str, Any]:
-    """Return what `getClient(selector, config)` takes, the token as a launch parameter (never in a URL).
+def session_configuration(app: App, build_id: str, value: str | None) -> dict[str, Any]:
+    """Return what `getClient(selector, config)` takes; the value is a launch parameter, or comes later by deep link.
 
     `record` and `debug` are off, and `proxy` absent, unless the app opts in.
     """
-    configuration: dict[str, Any] = {
-        "buildId": build or app.build_id,
+    return {
+        "buildId": build_id,
         "platform": app.platform,
         "record": app.record,
         "debug": app.debug,
-        "params": {app.param: token},
+        "params": {} if value is None else {app.param: value},
+        **app.options,
     }
-    if app.device is not None:
-        configuration["device"] = app.device
-    if app.proxy is not None:
-        configuration["proxy"] = app.proxy
-    return configuration

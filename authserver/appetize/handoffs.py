@@ -1,38 +1,27 @@
-"""Handoffs: asked for by the actor; the session configuration, with a fresh token, comes once (design section 6)."""
+"""Handoffs: asked for by the actor; the session configuration, with a fresh value, comes once (design section 6)."""
 
 import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
+from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.configuration import session_configuration
+from authserver.appetize.found import Found, Registry, check_window
+from authserver.appetize.minter import Minter, Wanted
 from authserver.audit.chain import Trail
 from authserver.audit.events import HandoffConfigured, HandoffCreated
 from authserver.clock import Clock
 from authserver.entropy import Entropy
-from authserver.impersonation.asks import ActingPerson, ask_again
+from authserver.impersonation.asks import ActingPerson
 from authserver.impersonation.device_sessions import DeviceSessions
-from authserver.impersonation.lifecycle import Lifecycle
-from authserver.impersonation.minting import Minting
-from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
-from authserver.protocol.refusals import (
-    AccessDenied,
-    Busy,
-    Conflict,
-    Gone,
-    InvalidRequest,
-    InvalidScope,
-    InvalidTarget,
-    NotFound,
-)
-from authserver.settings import App, Appetize
-from authserver.storage import clients, handoffs, impersonations, resources
+from authserver.protocol.names import OPEN_STATES, PENDING_STATES
+from authserver.protocol.refusals import Conflict, Gone, InvalidRequest, InvalidScope, InvalidTarget
+from authserver.settings_appetize import Appetize
+from authserver.storage import handoffs, impersonations, resources
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import Handoff
-from authserver.tokens.issuer import Issuer
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
-
-_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,27 +31,21 @@ class Created:
     id: str
     config_secret: str = field(repr=False)
     expires_in: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A handoff with what it is for."""
-
-    handoff: Handoff
-    app: App
-    record: Record
+    build_mismatch: bool
+    """Another build runs than the one that was asked for."""
 
 
 class Handoffs:
     """Creates handoffs and gives out each one's configuration, once."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - everything it rests on, injected
+    def __init__(  # noqa: PLR0913 - everything it rests on, injected
         self,
         settings: Appetize,
-        lifecycle: Lifecycle,
+        *,
+        registry: Registry,
+        codes: HandoffCodes,
+        minter: Minter,
         devices: DeviceSessions,
-        minting: Minting,
-        issuer: Issuer,
         hasher: SecretHasher,
         trail: Trail,
         clock: Clock,
@@ -70,10 +53,10 @@ class Handoffs:
     ) -> None:
         """Hand off to the apps of `settings`."""
         self._settings = settings
-        self._lifecycle = lifecycle
+        self._registry = registry
+        self._codes = codes
+        self._minter = minter
         self._devices = devices
-        self._minting = minting
-        self._issuer = issuer
         self._hasher = hasher
         self._trail = trail
         self._clock = clock
@@ -83,6 +66,7 @@ class Handoffs:
         """Create a handoff of an impersonation that is active, or waits for a decision."""
         if app not in self._settings.apps:
             raise InvalidRequest("handoff.app_unknown", "app is not a configured app.")
+        self._registry.check_agent(work, self._settings.apps[app], record.actor_id)
         if resource is not None and resource not in record.resources:
             raise InvalidTarget("handoff.resource_not_granted")
         if resource is not None and not set(record.scopes) & resources.scopes_of(work.session, [resource]).keys():
@@ -111,15 +95,12 @@ class Handoffs:
             resources=tuple(row.resources),
         )
         self._trail.record(work, event)
-        return Created(id=row.id, config_secret=secret, expires_in=self._settings.handoff_seconds)
-
-    def find(self, work: Work, handoff_id: str) -> Found:
-        """Return a handoff, its app and its impersonation, or raise NotFound."""
-        row = handoffs.find(work.session, handoff_id)
-        record = None if row is None else impersonations.find(work.session, row.impersonation_id)
-        if row is None or record is None or row.app not in self._settings.apps:
-            raise NotFound("handoff.unknown")
-        return Found(handoff=row, app=self._settings.apps[row.app], record=record)
+        return Created(
+            id=row.id,
+            config_secret=secret,
+            expires_in=self._settings.handoff_seconds,
+            build_mismatch=self._settings.apps[app].build(build)[1],
+        )
 
     def secret_fits(self, found: Found, secret: str) -> bool:
         """Tell whether this is the handoff's `config_secret`."""
@@ -128,37 +109,61 @@ class Handoffs:
     def configure(
         self, work: Work, found: Found, actor: ActingPerson, *, by: str, client_address: str
     ) -> dict[str, Any]:
-        """Give out the configuration with a fresh token, after checking everything again; once, and in time."""
-        handoff_id = found.handoff.id
-        for _ in range(_TRIES):
-            found = self.find(work, handoff_id)
-            record = found.record
-            self._check_time(found)
-            client = clients.find(work.session, record.client_id)
-            if client is None:
-                raise AccessDenied("client.unknown")
-            ask = ask_again(work.session, record, actor, client, way="handoff", client_address=client_address)
-            plan = self._lifecycle.plan_again(work, ask, record)
-            resources, app, build = tuple(found.handoff.resources), found.app, found.handoff.build
-            draft = self._minting.access_token(work.session, plan, resources=resources)
-            minted = self._issuer.sign(work.session, draft)
-            if not self._lifecycle.proceed(work, plan):
-                continue
+        """Give out the configuration with a fresh value, after checking everything again; once, and in time.
+
+        Where the value comes by deep link the configuration has none, and a device may be started, signed out, while
+        the impersonation still waits for a decision.
+        """
+        handoff_id, app = found.handoff.id, found.app
+        waiting = app.by_link and self._begin(work, handoff_id).state in PENDING_STATES
+        if waiting:
+            self._consume_waiting(work, handoff_id, by)
+            return self._shown(found, None)
+        codes: list[str] = []
+
+        def consume(record: Record) -> None:
             if not handoffs.consume(work.session, handoff_id, now=self._clock.now()):
                 raise Gone("handoff.consumed")
             self._devices.opened(work, record)
-            self._issuer.register(work, minted)
-            event = HandoffConfigured(impersonation_id=record.id, handoff_id=handoff_id, by=by, jti=minted.jti)
-            self._trail.record(work, event)
-            return session_configuration(app, minted.token, build)
-        raise Busy("handoff.contended")
+            if app.gives_codes and not app.by_link:
+                codes.append(self._codes.add(work, found.handoff, record, seconds=self._settings.launch_code_seconds))
 
-    def _check_time(self, found: Found) -> None:
-        record, handoff, now = found.record, found.handoff, self._clock.now()
-        if handoff.consumed_at is not None:
+        tokens = not app.gives_codes and not app.by_link
+        wanted = Wanted(
+            way="handoff",
+            actor=actor,
+            audiences=(found.handoff.resources,) if tokens else (),
+            client_address=client_address,
+        )
+        minted = self._minter.mint(work, wanted, lambda: self._begin(work, handoff_id), consume)
+        self._record(work, found, by, minted[0].jti if minted else None)
+        value = minted[0].token if minted else next(iter(codes), None)
+        return self._shown(found, value)
+
+    def _begin(self, work: Work, handoff_id: str) -> Record:
+        found = self._registry.find(work, handoff_id)
+        if found.handoff.consumed_at is not None:
             raise Gone("handoff.consumed")
-        if record.state in PENDING_STATES and not record.overdue(now):
+        check_window(found, self._clock.now(), self._settings.handoff_seconds)
+        if found.record.state in PENDING_STATES and not found.app.by_link:
             raise Conflict("handoff.impersonation_pending")
-        since = max(handoff.created_at, record.activated_at or 0)
-        if record.state is not State.ACTIVE or record.overdue(now) or now >= since + self._settings.handoff_seconds:
-            raise Gone("handoff.over")
+        self._registry.check_agent(work, found.app, found.record.actor_id)
+        return found.record
+
+    def _consume_waiting(self, work: Work, handoff_id: str, by: str) -> None:
+        work.lock()
+        found = self._registry.find(work, handoff_id)
+        impersonations.find(work.session, found.record.id, hold=True)
+        self._begin(work, handoff_id)
+        if not handoffs.consume(work.session, handoff_id, now=self._clock.now()):
+            raise Gone("handoff.consumed")
+        self._record(work, found, by, None)
+
+    def _record(self, work: Work, found: Found, by: str, jti: str | None) -> None:
+        event = HandoffConfigured(impersonation_id=found.record.id, handoff_id=found.handoff.id, by=by, jti=jti)
+        self._trail.record(work, event)
+
+    @staticmethod
+    def _shown(found: Found, value: str | None) -> dict[str, Any]:
+        build_id, _ = found.app.build(found.handoff.build)
+        return session_configuration(found.app, build_id, value)

@@ -391,13 +391,90 @@ class HandoffCreated(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class HandoffConfigured(Event):
-    """The one configuration of a handoff was given out; `by` is `actor` or `config_secret`."""
+    """The one configuration of a handoff was given out; `by` is `actor`, `config_secret` or `page`."""
 
     name: ClassVar[str] = "handoff:configured"
 
     handoff_id: str
     by: str
-    jti: str
+    jti: str | None
+    """The token in it; None where it holds a code, or nothing because the value comes by deep link."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffOpened(Event):
+    """The actor's browser opened the embed page of a handoff, which can be done once."""
+
+    name: ClassVar[str] = "handoff:opened"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    handoff_id: str
+    actor: str
+    session_id: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffStarted(Event):
+    """The device of a handoff reported its session; `device_session` is what the vendor's own history calls it."""
+
+    name: ClassVar[str] = "handoff:started"
+
+    handoff_id: str
+    app: str
+    device_session: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffClosed(Event):
+    """The device of a handoff is closed; `by` is its actor, or `system` when its page fell silent. Instants are `_ms`.
+
+    What was not reported is None.
+    """
+
+    name: ClassVar[str] = "handoff:closed"
+
+    handoff_id: str
+    by: str
+    device_session: str | None
+    requested_ms: int | None
+    started_ms: int | None
+    first_frame_ms: int | None
+    app_launched_ms: int | None
+    ended_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffCodeCreated(Event):
+    """A one-time code was made for a device."""
+
+    name: ClassVar[str] = "handoff-code:created"
+
+    handoff_id: str
+    family_id: str
+    expires_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffCodeRedeemed(Event):
+    """A code was redeemed, from this address; its tokens belong to its family."""
+
+    name: ClassVar[str] = "handoff-code:redeemed"
+    personal: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    handoff_id: str
+    family_id: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffCodeReplayed(Event):
+    """A code was presented again: every token of its family is revoked."""
+
+    name: ClassVar[str] = "handoff-code:replayed"
+
+    handoff_id: str
+    family_id: str
 
 
 @dataclass(frozen=True, kw_only=True)

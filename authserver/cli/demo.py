@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -152,7 +153,14 @@ def _own_settings(data: Path, url: str) -> dict[str, Any]:
         "keys": {"folder": str(data / "keys")},
         "audit": {"anchor_file": str(data / "audit-heads.jsonl")},
         "notification": {"folder": str(data / "mail")},
+        "appetize": {"embed_origin": _other_origin(url)},
     }
+
+
+def _other_origin(url: str) -> str:
+    """Return the embed page's origin: this same server, by loopback's other name."""
+    parts = urlsplit(url)
+    return f"http://{'127.0.0.1' if parts.hostname == 'localhost' else 'localhost'}:{parts.port}"
 
 
 def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from authserver.appetize.devices import Devices
 from authserver.audit.chain import Trail
 from authserver.audit.heads import HeadSigner, sign_head
 from authserver.audit.strangers import Strangers
@@ -20,6 +21,7 @@ from authserver.storage import (
     clients,
     devices,
     federation,
+    handoff_codes,
     impersonations,
     outbox,
     sign_ins,
@@ -47,6 +49,7 @@ class JobParts:
     lifecycle: Lifecycle
     head_signer: Callable[[DbSession], HeadSigner]
     policy_watch: PolicyWatch
+    devices: Devices
 
 
 class Loop:
@@ -79,6 +82,8 @@ class Loop:
         now, parts = self._parts.clock.now(), self._parts
         with self._app.app_context():
             self._expire(now)
+            with unit_of_work() as work:
+                parts.devices.close_silent(work, limit=_BATCH)
             if parts.policy_watch.due(now):
                 with unit_of_work() as work:
                     changed = parts.policy_watch.read(work)
@@ -131,6 +136,7 @@ class Loop:
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
+            handoff_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             support_codes.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             sign_ins.forget_logins(work.session, before=now)
             outbox.forget(work.session, before=now - _KEEP_MESSAGES_SECONDS)

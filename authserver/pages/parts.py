@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from authserver.accounts.devices import Devices
 from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
+from authserver.appetize.parts import AppetizeParts
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
 from authserver.federation.logout import UpstreamLogouts
@@ -50,3 +51,4 @@ class PageParts:
     trail: Trail
     refusals: Evidence
     objections: Objections
+    appetize: AppetizeParts

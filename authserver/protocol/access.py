@@ -52,6 +52,8 @@ class Credential(StrEnum):
     BROWSER = "browser"
     """A browser session's cookie; what changes something wants the form's own proof besides."""
     CONFIG_SECRET = "config_secret"
+    EMBED_PAGE = "embed_page"
+    """The cookie of an embed page, at its own origin: good for one handoff."""
 
 
 class Relation(StrEnum):
@@ -88,7 +90,7 @@ class Caller:
 
 _STAFF_SEEING_ALL = frozenset({Role.LEAD, Role.ADMIN, Role.AUDITOR})
 _ENDING_ANY = frozenset({Role.LEAD, Role.ADMIN})
-_P, _C = Credential.PERSON, Credential.CLIENT
+_P, _C, _E = Credential.PERSON, Credential.CLIENT, Credential.EMBED_PAGE
 
 TABLE: tuple[Rule, ...] = (
     Rule("oauth.token", _C),
@@ -183,6 +185,17 @@ TABLE: tuple[Rule, ...] = (
     Rule("appetize.create_handoff", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", Credential.CONFIG_SECRET),
+    Rule("appetize.handoff_code", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
+    Rule("appetize.redeem", Credential.NONE),  # the code itself is the proof
+    Rule("appetize.renew", Credential.IMPERSONATION, None, None, Relation.ITSELF),
+    Rule("embed.show", Credential.BROWSER, None, None, Relation.ACTOR),  # at the issuer: to get a ticket
+    Rule("embed.show", _E, None, None, Relation.ITSELF),
+    Rule("embed.open", Credential.NONE),  # the ticket itself is the proof
+    Rule("embed.config", _E, None, None, Relation.ITSELF),
+    Rule("embed.code", _E, None, None, Relation.ITSELF),
+    Rule("embed.events", _E, None, None, Relation.ITSELF),
+    Rule("embed.state", _E, None, None, Relation.ITSELF),
+    Rule("embed.end", _E, None, None, Relation.ITSELF),
     Rule("ops.healthz", Credential.NONE),
     Rule("ops.readyz", Credential.NONE),
     Rule("ops.metrics", Credential.NONE),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _MAX_DIGITS = 18  # more than any length has
+_EMBED_PAGE = re.compile(r"/appetize/embed/[A-Za-z0-9_]{1,64}")
+_EMBED_CALL = re.compile(rf"{_EMBED_PAGE.pattern}/[a-z]+")
+AT_EMBED_ORIGIN = "authserver.at_embed_origin"
+"""Set in the WSGI environment: whether the request came to the embed page's origin, and not to the issuer."""
 
 OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
@@ -49,16 +54,22 @@ class Limits:
         app: "WSGIApplication",
         *,
         issuer: str,
+        embed_origin: str,
         max_body_bytes: int,
         trusted_proxies: Iterable[str],
         allowed_origins: OwnOrigins,
         headers: Mapping[str, str],
         turned_away: TurnedAway,
     ) -> None:
-        """Guard `app`, which is reached as `issuer`; answers given here carry `headers`, as all others do."""
+        """Guard `app`, which is reached as `issuer`; answers given here carry `headers`, as all others do.
+
+        At `embed_origin`, empty for none, the embed pages answer and nothing else; nor do they at the issuer.
+        """
         self._app = app
         self._issuer = issuer
         self._hosts = _hosts(issuer)
+        self._embed_origin = embed_origin
+        self._embed_hosts = _hosts(embed_origin) if embed_origin else frozenset()
         self._max_body_bytes = max_body_bytes
         self._proxies = tuple(trusted_proxies)
         self._allowed_origins = allowed_origins
@@ -75,12 +86,15 @@ class Limits:
         return self._app(environ, start_response)
 
     def _refused(self, environ: "WSGIEnvironment") -> _Refused | None:
-        path = str(environ.get("PATH_INFO", ""))
+        path, host = str(environ.get("PATH_INFO", "")), str(environ.get("HTTP_HOST", "")).lower()
+        at_embed_origin = environ[AT_EMBED_ORIGIN] = host in self._embed_hosts
+        if "\0" in path and path not in _PROBES:
+            return _bad("request.path", "The path is not one.")
+        if at_embed_origin:
+            return self._refused_at_embed_origin(environ, path) or self._read_body(environ)
         if path in _PROBES:
             return None
-        if "\0" in path:
-            return _bad("request.path", "The path is not one.")
-        if str(environ.get("HTTP_HOST", "")).lower() not in self._hosts:
+        if host not in self._hosts or self._is_of_embed_origin(path, environ["REQUEST_METHOD"]):
             return _bad("request.host", "The Host header does not name this server.")
         origin = environ.get("HTTP_ORIGIN")
         if (
@@ -91,6 +105,20 @@ class Limits:
         ):
             return _Refused("request.origin", "403 Forbidden", "The Origin is not allowed here.")
         return self._read_body(environ)
+
+    def _is_of_embed_origin(self, path: str, method: str) -> bool:
+        """Tell whether something answers at the embed origin alone: at the issuer an embed page is only asked for."""
+        asked_for = _EMBED_PAGE.fullmatch(path) is not None and method in _SAFE_METHODS
+        return bool(self._embed_hosts) and path.startswith("/appetize/embed/") and not asked_for
+
+    def _refused_at_embed_origin(self, environ: "WSGIEnvironment", path: str) -> _Refused | None:
+        """Let the embed pages and what they are made of answer: forms from the issuer, calls from the page itself."""
+        safe, opens = environ["REQUEST_METHOD"] in _SAFE_METHODS, _EMBED_PAGE.fullmatch(path) is not None
+        if not (opens or _EMBED_CALL.fullmatch(path) or (safe and path.startswith("/static/"))):
+            return _bad("request.host", "The Host header does not name this server.")
+        if not safe and environ.get("HTTP_ORIGIN") != (self._issuer if opens else self._embed_origin):
+            return _Refused("request.origin", "403 Forbidden", "The Origin is not allowed here.")
+        return None
 
     def _read_body(self, environ: "WSGIEnvironment") -> _Refused | None:
         declared = str(environ.get("CONTENT_LENGTH") or "")

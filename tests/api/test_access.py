@@ -44,6 +44,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.list_resources": ("GET", "/api/v1/resources", None),
     "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
     "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
+    "appetize.handoff_code": ("POST", "/appetize/handoffs/{handoff}/code", None),
     "pages.make_support_code": ("POST", "/session/support-codes", {}),
     "pages.list_support_codes": ("GET", "/session/support-codes", None),
     "pages.revoke_support_code": ("DELETE", "/session/support-codes/{code}", None),
@@ -72,6 +73,7 @@ MAY: dict[str, set[str]] = {
     "api.list_resources": {"admin"},
     "appetize.create_handoff": {"agent"},
     "appetize.handoff_config": {"agent"},
+    "appetize.handoff_code": {"agent"},
     "pages.make_support_code": {"customer", "vip"},
     "pages.list_support_codes": {"customer", "vip"},
     "pages.revoke_support_code": {"customer"},
@@ -161,7 +163,7 @@ def test_every_endpoint_has_a_rule_and_every_rule_an_endpoint(world: World) -> N
 def test_every_endpoint_that_wants_a_token_is_walked_here(world: World) -> None:
     del world
     wanting = {rule.endpoint for rule in TABLE if rule.credential in {Credential.PERSON, Credential.IMPERSONATION}}
-    assert wanting - {"oauth.userinfo"} == set(CALLS) == set(MAY)
+    assert wanting - {"oauth.userinfo", "appetize.renew"} == set(CALLS) == set(MAY)
 
 
 @pytest.mark.parametrize("credential", Credential)

@@ -20,6 +20,7 @@ CALLS = [
     ("GET", "/api/v1/clients"),
     ("GET", "/api/v1/resources"),
     ("POST", "/appetize/handoffs"),
+    ("POST", "/appetize/renew"),
     ("POST", "/appetize/handoffs/hnd_unknown/config"),
 ]
 

@@ -75,7 +75,8 @@ def test_no_input_brings_out_a_crash_or_an_undocumented_answer(
     handoff = world.api("POST", "/appetize/handoffs", "agent", json={"impersonation": started, "app": "demo-bank"})
     over = world.start(ticket_id="OVER-1").json["id"]
     world.end(over)  # of what goes on a stream would not end
-    real = {"/appetize/handoffs/{id}/config": handoff.json["id"], "/api/v1/impersonations/{id}/stream": over}
+    real = {f"/appetize/handoffs/{{id}}/{what}": handoff.json["id"] for what in ("config", "code")}
+    real["/api/v1/impersonations/{id}/stream"] = over
     for found in schema.get_all_operations():
         assert not isinstance(found, Err)
         operation = found.ok()

@@ -11,13 +11,13 @@ from authserver.storage.tables.grants import (
     SupportCode,
     Token,
 )
+from authserver.storage.tables.handoffs import Handoff, HandoffCode
 from authserver.storage.tables.impersonations import (
     Approval,
     BreakGlassReport,
     Consent,
     ConsentCode,
     Handle,
-    Handoff,
     Impersonation,
     OutboxMessage,
     PerformedAction,
@@ -53,6 +53,7 @@ __all__ = [
     "DeviceCode",
     "Handle",
     "Handoff",
+    "HandoffCode",
     "Impersonation",
     "LinkedIdentity",
     "LogoutToken",

@@ -188,18 +188,3 @@ class TargetAttempt(Base):
     actor_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     target_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     last_at: Mapped[int] = mapped_column(index=True)
-
-
-class Handoff(Base):
-    """A handoff to a device: its configuration comes once."""
-
-    __tablename__ = "handoffs"
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    impersonation_id: Mapped[str] = mapped_column(ForeignKey("impersonations.id"), index=True)
-    actor_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
-    app: Mapped[str] = mapped_column(String(64))
-    build: Mapped[str | None] = mapped_column(String(128))
-    resources: Mapped[list[str]]
-    secret_hash: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[int]
-    consumed_at: Mapped[int | None]

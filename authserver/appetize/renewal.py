@@ -1,0 +1,62 @@
+"""Renewal: an app in a device gives the token it has and gets a fresh one, while the impersonation lasts."""
+
+from authserver.appetize.minter import Minter, Wanted
+from authserver.clock import Clock
+from authserver.impersonation.asks import ActingPerson
+from authserver.protocol.names import State
+from authserver.protocol.refusals import Forbidden, InvalidTarget, InvalidToken
+from authserver.protocol.tokens import VerifiedToken
+from authserver.storage import handoff_codes, impersonations, tokens
+from authserver.storage.database import Work
+from authserver.storage.impersonations import Record
+from authserver.tokens.issuer import Minted
+
+
+class Renewal:
+    """Mints again by an impersonation's own token, after checking everything again."""
+
+    def __init__(self, minter: Minter, clock: Clock) -> None:
+        """Mint by `minter`."""
+        self._minter = minter
+        self._clock = clock
+
+    def renew(
+        self, work: Work, token: VerifiedToken, named: tuple[str, ...] | None
+    ) -> tuple[Record, tuple[Minted, ...]]:
+        """Return a token for each resource that is named, or for each that the present token is for.
+
+        A resource that the present token is not for is `invalid_target`: whoever was sent a token for one resource
+        gets no other by it. A token that was exchanged on behalf of the impersonation is not renewed.
+        """
+        record, authentication = self._active(work, token), token.authentication
+        if token.act is None or token.act.before is not None or token.act.sub != record.actor_id:
+            raise Forbidden("renewal.not_the_actors")
+        if authentication is None:
+            raise InvalidToken("token.not_a_person")
+        uris = tuple(uri for uri in record.resources if uri in token.audience)
+        if named is not None:
+            if not named or set(named) - set(uris):
+                raise InvalidTarget("renewal.resource_not_the_tokens")
+            uris = tuple(dict.fromkeys(named))
+
+        def consume(_: Record) -> None:
+            state = tokens.state(work.session, token.jti)
+            if state is None or state.token.revoked_at is not None:
+                raise InvalidToken("token.revoked")
+            if token.family_id is not None and not handoff_codes.hold_family(work.session, token.family_id):
+                raise InvalidToken("token.revoked")
+
+        wanted = Wanted(
+            way="renew",
+            actor=ActingPerson(user_id=record.actor_id, authentication=authentication),
+            audiences=tuple((uri,) for uri in uris),
+            family_id=token.family_id,
+            every=named is not None,
+        )
+        return record, self._minter.mint(work, wanted, lambda: self._active(work, token), consume)
+
+    def _active(self, work: Work, token: VerifiedToken) -> Record:
+        record = impersonations.find(work.session, token.impersonation_id or "")
+        if record is None or record.state is not State.ACTIVE or record.overdue(self._clock.now()):
+            raise InvalidToken("impersonation.ended")
+        return record
