@@ -74,7 +74,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         own = _own_settings(data, reservation.url)
-        settings_file = _write_settings(data, options.config, own, idp)
+        settings_file = _write_settings(data, options.config, own, idp, standin.url(device))
         settings = settings_module.load([settings_file])
         _refuse_overridden(settings, own)
         telemetry.configure("warning")
@@ -163,12 +163,15 @@ def _other_origin(url: str) -> str:
     return f"http://{'127.0.0.1' if parts.hostname == 'localhost' else 'localhost'}:{parts.port}"
 
 
-def _write_settings(data: Path, more: Sequence[Path], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None) -> Path:
+def _write_settings(
+    data: Path, more: Sequence[Path], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None, device: str
+) -> Path:
     """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
     trusted = {} if idp is None else {"federation": {"issuers": {demo_idp.NAME: idp.settings}}}
-    files = (settings_module.config_folder() / "demo.toml", *more)
-    trees = [settings_module.read(path) for path in files]
-    tree = settings_module.merged([_TOLD, *trees, trusted, own])
+    demo = settings_module.read(settings_module.config_folder() / "demo.toml")
+    stand_in = {"appetize": {"apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}}}}
+    asked = [settings_module.read(path) for path in more]
+    tree = settings_module.merged([_TOLD, demo, stand_in, *asked, trusted, own])
     file = data / "settings.toml"
     file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import pyotp
 import pytest
+import requests
 from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
@@ -274,6 +275,17 @@ def account_in_support(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="End it now").first.wait_for()
 
 
+def embed(page: Page, demo: Demo) -> None:
+    """Come to the embed page, where the device shows the customer's account."""
+    headers = {"Authorization": f"Bearer {demo.credentials['users']['agent2']['access_token']}"}
+    body = {"subject": demo.credentials["users"]["customer"]["id"], **REASON, "reason": f"asked again ({next(_asked)})"}
+    started = requests.post(f"{demo.issuer}/api/v1/impersonations", json=body, headers=headers, timeout=10).json()
+    handoff = {"impersonation": started["id"], "app": "demo-bank"}
+    created = requests.post(f"{demo.issuer}/appetize/handoffs", json=handoff, headers=headers, timeout=10).json()
+    sign_in(page, demo, "agent2", created["embed_url"].removeprefix(demo.issuer))
+    page.frame_locator("#device").get_by_text("Read-only").wait_for()
+
+
 def specimen(page: Page, demo: Demo) -> None:
     """Show every part of the design system, also those that no page has yet."""
     address = f"{demo.issuer}/specimen"
@@ -307,6 +319,7 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "consent-given": consent_given,
     "consent-mismatch": consent_mismatch,
     "account-in-support": account_in_support,
+    "embed": embed,
     "error": error,
     "interaction": interaction,
     "specimen": specimen,
