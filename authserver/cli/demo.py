@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +23,6 @@ from authserver.cli.narration import narrate
 from authserver.cli.wiring import in_plain_words
 from authserver.resource import ResourceServer
 from authserver.resource.sample import serving
-from authserver.settings import Settings
 from authserver.storage.database import db
 
 _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
@@ -75,8 +73,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         file.unlink(missing_ok=True)
         own = _own_settings(data, reservation.url)
         settings_file = _write_settings(data, options.config, own, idp, standin.url(device))
+        _refuse_overridden(own, os.environ)
         settings = settings_module.load([settings_file])
-        _refuse_overridden(settings, own)
         telemetry.configure("warning")
         migrate(settings.database)
         app = create_app(settings)
@@ -198,13 +196,13 @@ def _toml_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _refuse_overridden(settings: Settings, own: Mapping[str, Any]) -> None:
+def _refuse_overridden(own: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Refuse variables that would send the demo's people and keys into another database than its own."""
     for section, values in own.items():
         for key, value in values.items() if isinstance(values, dict) else [("", values)]:
             name = f"{section}.{key}".rstrip(".")
-            if str(attrgetter(name)(settings)) != str(value):
-                variable = f"AUTHSERVER_{name.upper().replace('.', '__')}"
+            variable = f"AUTHSERVER_{name.upper().replace('.', '__')}"
+            if environ.get(variable, str(value)).lower() != str(value).lower():
                 raise click.ClickException(f"{variable} is set, and the demo keeps its own {name}; unset it")
 
 
