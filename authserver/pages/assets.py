@@ -41,7 +41,10 @@ def _asset(path: Path) -> Asset:
 
 
 def add_assets(blueprint: Blueprint, origins: Container[str | None] = ()) -> None:
-    """Serve the assets, `handoff.js` to pages of `origins` too, and give templates `asset(NAME)`, the address of one as it is now."""
+    """Serve the assets, and give templates `asset(NAME)`, the address of one as it is now.
+
+    Pages of `origins` may read `handoff.js`, too.
+    """
     assets = read_assets(_FOLDER)
 
     @blueprint.get("/static/<filename>")
