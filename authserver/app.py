@@ -429,6 +429,7 @@ def _add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     pages = PageParts(
         settings=settings,
         clock=clock,
+        entropy=wired.entropy,
         browser=browser,
         sessions=wired.sessions,
         sign_in=wired.sign_in,

@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         own = _own_settings(data, reservation.url)
-        settings_file = _write_settings(data, options.config, own, idp, standin.url(device))
+        settings_file = _write_settings(data, [_told(standin.url(device)), *_trees(options.config)], own, idp)
         _refuse_overridden(own, os.environ)
         settings = settings_module.load([settings_file])
         telemetry.configure("warning")
@@ -138,8 +138,12 @@ def _held(data: Path) -> Iterator[None]:
         yield
 
 
-_TOLD = {"notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]}}
-"""Unless another file says otherwise, messages are written into a folder, for everybody to look at."""
+def _told(device: str) -> dict[str, Any]:
+    """Return what holds unless another file says otherwise: messages in a folder, to look at; our own device."""
+    return {
+        "notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]},
+        "appetize": {"apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}}},
+    }
 
 
 def _own_settings(data: Path, url: str) -> dict[str, Any]:
@@ -161,15 +165,17 @@ def _other_origin(url: str) -> str:
     return f"http://{'127.0.0.1' if parts.hostname == 'localhost' else 'localhost'}:{parts.port}"
 
 
+def _trees(more: Sequence[Path]) -> list[dict[str, Any]]:
+    files = (settings_module.config_folder() / "demo.toml", *more)
+    return [settings_module.read(path) for path in files]
+
+
 def _write_settings(
-    data: Path, more: Sequence[Path], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None, device: str
+    data: Path, trees: Sequence[Mapping[str, Any]], own: Mapping[str, Any], idp: demo_idp.DemoIdp | None
 ) -> Path:
     """Write everything that differs from the defaults, so that other commands see the demo as it runs."""
     trusted = {} if idp is None else {"federation": {"issuers": {demo_idp.NAME: idp.settings}}}
-    demo = settings_module.read(settings_module.config_folder() / "demo.toml")
-    stand_in = {"appetize": {"apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}}}}
-    asked = [settings_module.read(path) for path in more]
-    tree = settings_module.merged([_TOLD, demo, stand_in, *asked, trusted, own])
+    tree = settings_module.merged([*trees, trusted, own])
     file = data / "settings.toml"
     file.write_text("\n".join(("# Written by `authserver demo` at each start.", *_toml(tree), "")), encoding="utf-8")
     return file

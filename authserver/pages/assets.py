@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,28 @@ def _asset(path: Path) -> Asset:
     return Asset(content, gzip.compress(content, 9, mtime=0), _TYPES[path.suffix], version)
 
 
-def add_assets(blueprint: Blueprint) -> None:
-    """Serve the assets, and give templates `asset(NAME)`, the address of one as it is now."""
+def add_assets(blueprint: Blueprint, origins: Container[str | None] = ()) -> None:
+    """Serve the assets, and give templates `asset(NAME)`, the address of one as it is now.
+
+    Pages of `origins` may read `handoff.js`, too.
+    """
     assets = read_assets(_FOLDER)
 
     @blueprint.get("/static/<filename>")
     def static(filename: str) -> Response:
         found = assets.get(filename)
         return abort(404) if found is None else _sent(found)
+
+    @blueprint.get("/appetize/handoff.js")
+    def handoff_module() -> Response:
+        """Serve the module for pages of other origins: to those that an app names (Fetch, CORS)."""
+        response = _sent(assets["handoff.js"])
+        origin = request.headers.get("Origin")
+        response.headers.add("Vary", "Origin")
+        if origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = str(origin)
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
 
     @blueprint.app_template_global("asset")
     def asset(name: str) -> str:

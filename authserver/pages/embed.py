@@ -95,20 +95,21 @@ def _page(parts: PageParts, handoff_id: str) -> Response:
         try:
             found = page_of(parts, work, trace, handoff_id)
             shown = embed_calls.state_of(parts, work, found)
-            html = render_template("embed.html", handoff_id=handoff_id, shown=shown)
+            nonce = parts.entropy.token()
+            html = render_template("embed.html", shown=shown, nonce=nonce)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(Gone(refusal.reason, _NOT_OPEN))
-    return _with_the_vendors(page(html, scripts=True), found)
+    return _with_the_vendors(page(html), found, nonce)
 
 
-def _with_the_vendors(response: Response, found: Found) -> Response:
-    """Let the vendor's script and frame in, and nothing else."""
+def _with_the_vendors(response: Response, found: Found, nonce: str) -> Response:
+    """Let the vendor's script and frame in, and nothing else; our own scripts come by the nonce."""
     sdk, base = urlsplit(found.app.sdk_url), found.app.base_url
     script = f"{sdk.scheme}://{sdk.netloc}"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        f"script-src 'self' {script}; connect-src 'self' {base}; frame-src {base}; "
+        f"script-src 'nonce-{nonce}' {script}; worker-src 'self'; connect-src 'self' {base}; frame-src {base}; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
     return response

@@ -142,6 +142,7 @@ def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
         "build": build,
         "build_mismatch": mismatch,
         "how": found.app.how,
+        "fresh_link": found.app.by_link or found.app.gives_codes,
         "sdk_url": found.app.sdk_url,
         "base_url": found.app.base_url,
         "configured": handoff.consumed_at is not None,

@@ -8,6 +8,7 @@ from authserver.accounts.sign_in import SignIn
 from authserver.appetize.parts import AppetizeParts
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
+from authserver.entropy import Entropy
 from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.upstream import UpstreamSignIn
@@ -32,6 +33,7 @@ class PageParts:
 
     settings: Settings
     clock: Clock
+    entropy: Entropy
     browser: Browser
     sessions: Sessions
     sign_in: SignIn

@@ -150,6 +150,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.notice", Credential.NONE),  # the link itself is the proof
     Rule("pages.object_to_notice", Credential.NONE),
     Rule("pages.static", Credential.NONE),
+    Rule("pages.handoff_module", Credential.NONE),
     Rule("api.openapi", Credential.NONE),
     Rule("api.start_impersonation", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD})),
     Rule("api.list_impersonations", _P, IMPERSONATIONS_READ),

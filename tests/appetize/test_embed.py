@@ -52,7 +52,11 @@ def test_page_opens_by_a_form_that_the_issuer_gives_the_actor(world: World) -> N
     assert {"HttpOnly", f"Path={page.path}", "SameSite=Strict"} <= set(cookie.split("; "))
     shown = page.show()
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
-    assert "script-src 'self' https://js.appetize.io;" in shown.headers["Content-Security-Policy"]
+    policy = shown.headers["Content-Security-Policy"]
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert f"script-src 'nonce-{nonce}' https://js.appetize.io;" in policy
+    assert shown.text.count("<script") == shown.text.count(f'nonce="{nonce}"') == 1
+    assert f"'nonce-{nonce}'" not in page.show().headers["Content-Security-Policy"]
     assert "frame-src https://appetize.io;" in shown.headers["Content-Security-Policy"]
     for words in ("Agent", "Customer", REASON["reason"], REASON["ticket_id"]):
         assert words in shown.text

@@ -13,17 +13,16 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pyotp
 import pytest
-import requests
 from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
 from tests.conftest import Demo
-from tests.world import REASON
+from tests.world import API, REASON
 
 _SPECIMEN = Path(__file__).with_name("specimen.html")
 _with_app: set[str] = set()
@@ -276,14 +275,34 @@ def account_in_support(page: Page, demo: Demo) -> None:
 
 
 def embed(page: Page, demo: Demo) -> None:
-    """Come to the embed page, where the device shows the customer's account."""
-    headers = {"Authorization": f"Bearer {demo.credentials['users']['agent2']['access_token']}"}
-    body = {"subject": demo.credentials["users"]["customer"]["id"], **REASON, "reason": f"asked again ({next(_asked)})"}
-    started = requests.post(f"{demo.issuer}/api/v1/impersonations", json=body, headers=headers, timeout=10).json()
-    handoff = {"impersonation": started["id"], "app": "demo-bank"}
-    created = requests.post(f"{demo.issuer}/appetize/handoffs", json=handoff, headers=headers, timeout=10).json()
-    sign_in(page, demo, "agent2", created["embed_url"].removeprefix(demo.issuer))
-    page.frame_locator("#device").get_by_text("Read-only").wait_for()
+    """Come to the embed page, with its device running."""
+    users, headers = demo.credentials["users"], {"Content-Type": "application/json"}
+    headers["Authorization"] = f"Bearer {users['agent']['access_token']}"
+
+    def post(path: str, body: dict[str, object]) -> dict[str, str]:
+        asked = urllib.request.Request(demo.issuer + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            found: dict[str, str] = json.load(answer)
+        return found
+
+    subject = users["customer"]["id"]
+    started = post("/api/v1/impersonations", {"subject": subject, "resource": [API], **REASON})
+    created = post("/appetize/handoffs", {"impersonation": started["id"], "app": "demo-bank"})
+    sign_in(page, demo, "agent", urlsplit(created["embed_url"]).path)
+    phone = page.frame_locator("#appetize-device")
+    phone.get_by_role("heading", name="Casey Customer", exact=True).wait_for(timeout=15000)
+
+
+def embed_over(page: Page, demo: Demo) -> None:
+    embed(page, demo)
+    page.get_by_role("button", name="End", exact=True).click()
+    page.get_by_role("heading", name="This is over").wait_for()
+
+
+def embed_reloaded(page: Page, demo: Demo) -> None:
+    embed(page, demo)
+    page.reload()
+    page.get_by_text("before it was loaded again").wait_for()
 
 
 def specimen(page: Page, demo: Demo) -> None:
@@ -320,6 +339,8 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "consent-mismatch": consent_mismatch,
     "account-in-support": account_in_support,
     "embed": embed,
+    "embed-over": embed_over,
+    "embed-reloaded": embed_reloaded,
     "error": error,
     "interaction": interaction,
     "specimen": specimen,

@@ -1,200 +1,210 @@
-// The embed page: starts the device with the configuration that it gets once, shows what goes on, tells the server what
-// was done, and ends the device the moment the impersonation ends. The configuration is in memory alone, never in the page.
+// The embed page: starts the device, shows how it is and how long still, reports what is done, ends with the impersonation.
+import { Device, loadSdk } from "./handoff.js";
+import { Reports } from "./reports.js";
+import { call } from "./page_calls.js";
 
-/** What of an event may be kept: which event, when, and which element of the app it was about. */
-const KEPT = ["action", "interaction", "appLaunch", "openUrl", "orientationChanged", "inactivityWarning", "error", "end"];
-const POLL_MS = 1000;
-const HEARTBEAT_MS = 30000;
-const MOST_EVENTS = 100;
-const WAITING = ["requested", "awaiting_approval", "awaiting_consent"];
+const PENDING = ["requested", "awaiting_approval", "awaiting_consent"];
+const LOST_SECONDS = 30; // then the server, too, takes the device for closed
+const ANNOUNCED = [300, 60];
+const WAITING = {
+  requested: "The request is being looked at …",
+  awaiting_approval: "Waiting for a colleague to approve …",
+  awaiting_consent: "Waiting for the customer to allow it …",
+};
+const FAILED = {
+  sdk: "The device's software could not be loaded. Check your connection and try again.",
+  device: "No device can be had now. Try again in a moment.",
+  not_ready: "The device did not become ready. Try again.",
+};
+const OVER = {
+  actor: "You ended it.", subject: "The customer ended it.", lead: "A lead ended it.", admin: "An administrator ended it.",
+};
+const OVER_BY_STATE = {
+  denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over, or somebody else ended it.",
+};
+const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
 
-const page = document.getElementById("embed");
-const show = (name) => document.querySelector(`[data-show="${name}"]`);
-const { handoff, how, sdk, base } = page.dataset;
-
-let configuration = null;
-let client = null;
-let session = null;
-let starting = false;
-let linked = false;
+const root = document.querySelector("#embed");
+const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const reports = new Reports();
+let device;
+let begun = false;
 let over = false;
-let state = { state: page.dataset.state };
-let counted = 0;
-const run = crypto.randomUUID().slice(0, 8); // ids of events count once, also where a page is loaded again
-let report = { stages: [], events: [] };
+let left = Number(root.dataset.left);
+let counted = performance.now();
+let heard = performance.now();
+let polling = false;
+let shut = false; // there is no device any more
+let ending = false;
+let wanted = false; // the app waits for a fresh value by deep link
+let passing = false;
 
-/** Call the server: `<page>/<name>`; a refusal is an Error with its status. */
-async function call(name, body = {}, options = {}) {
-  const answer = await fetch(`/appetize/embed/${handoff}/${name}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...options,
-  });
-  if (!answer.ok) throw Object.assign(new Error(name), { status: answer.status });
-  return answer.json();
+function say(words) { if (part("status").textContent !== words) part("status").textContent = words; }
+
+// What went wrong, with a button for what a person may do about it.
+function trouble(words, label, act) {
+  part("trouble").hidden = !words;
+  part("words").textContent = words ?? "";
+  part("again").hidden = !act;
+  if (act) part("again").textContent = label;
+  part("again").onclick = act ? () => { trouble(); act(); } : null;
 }
 
-const say = (words) => { if (show("said").textContent !== words) show("said").textContent = words; };
-const now = () => new Date().toISOString();
-const stage = (name) => report.stages.push({ stage: name, at: now() });
-
-/** Keep an event for the next report: its element by type and identifier, and nothing else that it carries. */
-function keep(name, value) {
-  const { type, attributes = {} } = value?.element ?? {};
-  const element = { type: type ?? attributes.class, identifier: attributes["resource-id"] ?? attributes.accessibilityIdentifier };
-  report.events.push({ id: `${run}-${++counted}`, event: name, at: now(), element });
-}
-
-async function tell(options) {
-  if (!report.stages.length && !report.events.length) return;
-  const sent = { stages: report.stages.splice(0), events: report.events.splice(0, MOST_EVENTS) };
-  try {
-    await call("events", session?.id ? { ...sent, session: String(session.id) } : sent, options);
-  } catch (error) {
-    if (error.status) return; // refused for good; what could not be sent at all is sent again
-    report = { stages: [...sent.stages, ...report.stages], events: [...sent.events, ...report.events] };
+function shown(state) {
+  part("restart").disabled = !["running", "warned"].includes(state.name);
+  part("place").classList.toggle("on", ["running", "warned", "starting"].includes(state.name));
+  if (over || shut || ending) return;
+  if (state.name !== "failed") trouble();
+  if (state.name === "asking") { reports.stage("requested"); say("Asking for a device …"); }
+  if (state.name === "queued") say(`Waiting for a device: number ${state.position} in the queue.`);
+  if (state.name === "starting") { reports.stage("started"); say("The device starts …"); }
+  if (state.name === "running") say("The device runs.");
+  if (state.name === "warned") {
+    say("");
+    const words = `The device closes in ${state.secondsRemaining} seconds because nobody touches it.`;
+    trouble(words, "Keep it running", () => device.keep().catch(() => undefined));
   }
+  if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device.start()); }
+  if (state.name === "ended") closed("The device was closed. For a short time you can start a new one without asking again.");
 }
 
-function loadSdk() {
-  return new Promise((resolve, reject) => {
-    if (window.appetize) return resolve();
-    const script = document.createElement("script");
-    script.src = sdk;
-    script.onload = resolve;
-    script.onerror = () => reject(new Error("sdk"));
-    document.head.append(script);
-  });
-}
-
-function listenToClient() {
-  client.on("queue", ({ position } = {}) => say(position ? `Waiting for a device. Place in the queue: ${position}.` : "Waiting for a device."));
-  client.on("queueEnd", () => say("A device is free. It starts."));
-  client.on("error", () => failed("The device reported an error."));
-  client.on("sessionError", () => failed("The device could not be started."));
-  client.on("session", (given) => { session = given; stage("started"); say("The device runs."); listenToSession(); });
-  client.on("sessionEnded", ended);
-}
-
-function listenToSession() {
-  session.on("firstFrameReceived", () => stage("first_frame"));
-  session.on("appLaunch", () => { stage("app_launched"); say("The app runs."); link(); });
-  session.on("inactivityWarning", ({ secondsRemaining } = {}) => say(`Nothing happens: the device ends in ${secondsRemaining ?? "a few"} seconds. Touch it to go on.`));
-  session.on("end", ended);
-  for (const name of KEPT) session.on(name, (value) => keep(name, value));
-}
-
-/** Pass the value by deep link, once the device runs and the impersonation is active. */
-async function link(again = false) {
-  if (!session || state.state !== "active" || (linked && !again) || (how !== "deep_link" && !again)) return;
-  linked = true;
-  try {
-    const { url } = await call("code");
-    await session.openUrl(url);
-  } catch (error) {
-    if (how === "deep_link") linked = false;
-    if (error.status === 429) setTimeout(() => link(true), 2500);
+function happened(event) {
+  if (event.event === "firstFrame") return reports.stage("first_frame");
+  if (event.event === "appLaunch") {
+    reports.stage("app_launched");
+    wanted ||= root.dataset.how === "deep_link";
   }
+  reports.add(event);
 }
 
-async function start() {
-  if (starting || session || over) return;
-  starting = true;
-  show("retry").hidden = true;
+// Hand the app a fresh value by deep link; where it was asked for too soon the next second asks again.
+async function pass() {
+  passing = true;
+  const { status, body } = await call("code");
+  passing = false;
+  wanted = status === 429 || status === 0;
+  if (status === 200) await device?.open(body.url).catch(() => undefined);
+}
+
+async function begin() {
+  begun = true;
+  say("Getting ready …");
+  const { sdk, base } = root.dataset;
   try {
-    say("The device is being started.");
-    configuration ??= await call("config");
-    await loadSdk();
-    client ??= await makeClient();
-    stage("requested");
-    await client.startSession();
-    link();
-  } catch (error) {
-    failed(error.status === 410 ? "This device was started before. Close the page and start a new one." : "The device could not be started.", error.status !== 410);
-  } finally {
-    starting = false;
+    await loadSdk(sdk); // before the configuration, which is given out once
+  } catch {
+    say("");
+    return trouble(FAILED.sdk, "Try again", begin);
   }
-}
-
-async function makeClient() {
-  const frame = document.createElement("iframe");
-  frame.id = "device";
-  frame.title = "The customer's app";
-  frame.setAttribute("data-appetize-url", base);
-  frame.setAttribute("allow", "clipboard-read; clipboard-write");
-  show("device").replaceChildren(frame);
-  client = await window.appetize.getClient("#device", configuration);
-  listenToClient();
-  return client;
-}
-
-function failed(words, again = true) {
+  const { status, body } = await call("config");
   if (over) return;
-  say(words);
-  show("retry").hidden = !again || Boolean(session);
+  if (status === 409) { begun = false; return; }
+  if (status === 0 || status === 503) return trouble("The server does not answer.", "Try again", begin);
+  if (status !== 200) return closed(NOT_GIVEN, { ran: false });
+  device = new Device({ element: part("place"), configuration: body, sdkUrl: sdk, baseUrl: base, onState: shown, onEvent: happened });
+  await device.start();
 }
 
-function ended() {
-  if (!session) return;
-  session = null;
-  stage("ended");
-  tell();
-  if (!over) failed("The device has ended.", true);
+// The device is gone, the impersonation may go on: End stays, and the time that is left to open another.
+async function closed(words, { ran = true } = {}) {
+  if (shut || over) return;
+  shut = begun = true;
+  const gone = device;
+  device = undefined;
+  gone?.end();
+  ticker.terminate();
+  say("");
+  trouble(words);
+  part("place").hidden = part("restart").hidden = true;
+  setInterval(count, 1000);
+  if (!ran) return;
+  reports.stage("ended");
+  await reports.send();
+  await poll();
 }
 
-/** Take the picture away and forget everything that could bring it back. */
-async function stop() {
+function finish(heading, words) {
   if (over) return;
   over = true;
-  const running = session;
-  if (running) stage("ended");
-  session = null;
-  configuration = null;
-  show("device").replaceChildren();
-  page.dataset.over = "";
-  for (const name of ["retry", "restart", "end"]) show(name).hidden = true;
-  const words = { clock: "The time is up.", subject: "The customer ended it.", actor: "You ended it.", grace: "The device was closed for too long." };
-  say(`${words[state.end_reason] ?? "It was ended."} Nothing of it can be used any more.`);
-  show("left").textContent = "over";
-  running?.end?.().catch(() => {});
-  await tell();
+  const gone = device;
+  device = undefined;
+  gone?.end();
+  ticker.terminate();
+  if (gone) reports.stage("ended");
+  void reports.send();
+  trouble();
+  for (const name of ["bar", "stage"]) part(name).hidden = true;
+  part("over").hidden = false;
+  part("heading").textContent = heading;
+  part("reason").textContent = words;
+  part("heading").focus();
+  document.title = `${heading} · ${document.title}`;
 }
 
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-
-function take(shown) {
-  state = shown;
-  const active = state.state === "active";
-  show("left").textContent = WAITING.includes(state.state) ? "waits for a decision" : `${clock(Math.max(0, state.seconds_left))} left`;
-  show("restart").hidden = !active || !session;
-  if (!active && !WAITING.includes(state.state)) return void stop();
-  if (active || how === "deep_link") {
-    if (!configuration && show("retry").hidden) start();
-    if (active && session) link();
-  } else {
-    say("Waiting for the customer, or for a second person, to decide.");
-  }
+function count() {
+  if (over) return;
+  const seconds = Math.max(0, Math.ceil(left - (performance.now() - counted) / 1000));
+  const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  if (part("left").textContent !== text) part("left").textContent = text;
+  const told = ANNOUNCED.includes(seconds) && `${seconds / 60} minute${seconds > 60 ? "s" : ""} left.`;
+  if (told) part("spoken").textContent = told;
+  if (!seconds && shut) finish("This is over", "Its time is over.");
 }
 
 async function poll() {
+  if (polling || over) return;
+  polling = true;
+  const { status, body } = await call("state");
+  polling = false;
   if (over) return;
-  try {
-    take(await call("state"));
-    await tell();
-  } catch (error) {
-    if ([403, 404, 410].includes(error.status)) await stop();
-    else say("The connection is lost. It is being tried again.");
-  }
-  if (!over) setTimeout(poll, POLL_MS);
+  if (status === 200) return keepUp(body);
+  if ([403, 404, 410].includes(status)) return finish("This page was closed", "You were signed out, or this page is no longer yours.");
+  const silent = (performance.now() - heard) / 1000;
+  if (silent > LOST_SECONDS || performance.now() - counted > left * 1000) closed("The connection was lost, so the device was closed.");
+  else if (silent > 5) say("The server does not answer. Trying again …");
 }
 
-show("retry").addEventListener("click", start);
-show("end").addEventListener("click", async () => {
-  show("end").disabled = true;
-  try { take(await call("end")); } catch { show("end").disabled = false; say("It could not be ended. Try again."); }
+function keepUp(state) {
+  heard = counted = performance.now();
+  left = state.seconds_left;
+  count();
+  const waiting = PENDING.includes(state.state);
+  if (!waiting && state.state !== "active") return finish("This is over", OVER[state.end_reason] ?? OVER_BY_STATE[state.state]);
+  if (shut) return undefined;
+  if (waiting && state.how !== "deep_link") return say(WAITING[state.state]);
+  if (wanted && !passing && !waiting && device) void pass();
+  if (device && state.device_ended) return closed("The device was closed because this page was not heard of for a while.");
+  if (begun) return undefined;
+  if (state.configured) return closed("The device ran in this page before it was loaded again. " + NOT_GIVEN, { ran: false });
+  return begin();
+}
+
+part("restart").addEventListener("click", async () => {
+  part("restart").disabled = true;
+  reports.add({ event: "restartApp", at: new Date().toISOString() });
+  await device?.restart().catch(() => undefined);
+  wanted = root.dataset.fresh === "yes";
+  setTimeout(() => { part("restart").disabled = device === undefined; }, 2000);
 });
-show("restart").addEventListener("click", async () => {
-  show("restart").disabled = true;
-  try { await session?.restartApp(); await link(true); } finally { show("restart").disabled = false; }
+
+part("end").addEventListener("click", async () => {
+  part("end").disabled = ending = true;
+  device?.end();
+  const { status } = await call("end");
+  if (status === 200 || status === 404 || status === 410) return finish("This is over", OVER.actor);
+  part("end").disabled = false;
+  ending = false;
+  void closed("");
+  return trouble("It could not be ended. The device is closed; try End again.");
 });
-setInterval(() => { if (session && document.visibilityState === "visible") session.heartbeat?.(); }, HEARTBEAT_MS);
-addEventListener("pagehide", () => { if (session) { stage("ended"); tell({ keepalive: true }); } });
-poll();
+
+addEventListener("pagehide", () => {
+  if (!begun || over || !device) return;
+  reports.stage("ended");
+  reports.send({ keepalive: true });
+});
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void poll(); });
+const ticker = new Worker(root.dataset.ticker, { type: "module" });
+ticker.onmessage = () => { count(); void poll(); if (begun) reports.send(); };
+count();
+void poll();
