@@ -10,6 +10,7 @@ from authserver.cli.findings import Finding, note, ok, wrong
 from authserver.cli.wiring import first_line
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import SystemEntropy
+from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE
 from authserver.settings import Settings
 from authserver.storage import DbSession, clients, marks, resources, schema, trail
@@ -50,7 +51,8 @@ def _all(settings: Settings, session: DbSession, clock: Clock) -> Iterator[Findi
     yield from _pepper(settings, session)
     yield from _anchor(settings, session)
     yield from _clock(session, clock)
-    yield from _clients(session, clock)
+    yield from _clients(settings, session, clock)
+    yield from _named_clients(settings, session)
     yield from _resources(settings, session)
 
 
@@ -116,13 +118,25 @@ def _clock(session: DbSession, clock: Clock) -> Iterator[Finding]:
         yield ok("clock: it is not behind the trail")
 
 
-def _clients(session: DbSession, clock: Clock) -> Iterator[Finding]:
+def _named_clients(settings: Settings, session: DbSession) -> Iterator[Finding]:
+    """Look at the clients that the settings name; a name that is none's lets nobody do anything."""
+    known = {row.client_id for row in clients.listing(session)}
+    named = [("session_token.clients", name) for name in settings.session_token.clients]
+    for issuer, trusted in settings.federation.issuers.items():
+        named += [(f"federation.issuers.{issuer}.presenters", each.client) for each in trusted.presenters]
+    for where, name in named:
+        if name not in known:
+            yield wrong(f"{where}: {name} is no client", "correct the name, or run: authserver clients create")
+
+
+def _clients(settings: Settings, session: DbSession, clock: Clock) -> Iterator[Finding]:
     rows = clients.listing(session)
     if not rows:
         yield note("clients: none is registered", "see: authserver clients create --help")
         return
     catalogue = resources.scopes_of(session)
-    owners = {name: scope.resource for name, scope in catalogue.items()}
+    built_in = dict.fromkeys(ISSUER_SCOPES, settings.issuer)  # their rows are made at the first start
+    owners = built_in | {name: scope.resource for name, scope in catalogue.items()}
     known = {row.client_id for row in rows}
     problems = [
         finding

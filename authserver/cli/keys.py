@@ -68,7 +68,8 @@ def rotate(options: Options, alg: str | None, *, audit: bool) -> None:
     elif audit:
         click.echo(f"Key {old.kid} signs no more; its public part is kept for ever.")
     else:
-        click.echo(f"Key {old.kid} signs until then and is published until {_moment(old.retires_at)}.")
+        until = "signs until then" if key.signs_from > now else "signed until now"
+        click.echo(f"Key {old.kid} {until} and is published until {_moment(old.retires_at)}.")
 
 
 @command.command()
