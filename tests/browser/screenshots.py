@@ -41,6 +41,8 @@ def index(pictures: dict[str, list[Path]]) -> str:
 def main(folder: Path, names: list[str]) -> None:
     if found() is None:
         sys.exit("no Chromium on this machine: install the package chromium")
+    if unknown := sorted(set(names) - VISITS.keys()):
+        sys.exit(f"no page {', '.join(unknown)}; there are: {', '.join(VISITS)}")
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
