@@ -68,7 +68,8 @@ class Call:
             raise Forbidden("access.table")
         if record is None:
             raise NotFound("impersonation.unknown")
-        if record.hidden_from(bearer.token.user_id or "", self.parts.clock.now()):
+        withholding = self.parts.settings.notification.withholding_reason_codes
+        if record.hidden_from(bearer.token.user_id or "", self.parts.clock.now(), withholding):
             raise NotFound("impersonation.withheld")
         self.trace.impersonation_id = record.id
         relations = bearer.relations(record)

@@ -50,7 +50,7 @@ def add_decisions(blueprint: APIBlueprint) -> None:
         """Consent or refuse as the customer; a `deny` of what is active withdraws the consent, and revokes."""
         present = call()
         record = present.impersonation(path.id)
-        said = Said(choice=body.decision, surface="app", number=body.number)
+        said = Said(choice=body.decision, surface="app", number=body.number, words_hash=body.words_hash)
         return present.shown(present.parts.consents.decide(present.work, record, decider(present), said)), 200
 
     @blueprint.post(

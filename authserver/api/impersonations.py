@@ -122,6 +122,7 @@ def _page(present: Call, query: ImpersonationsQuery) -> dict[str, Any]:
         before=_cursor(query.cursor),
         limit=query.limit + 1,
         now=present.parts.clock.now(),
+        withholding=present.parts.settings.notification.withholding_reason_codes,
     )
     shown = [shapes.impersonation(session, record) for record in records[: query.limit]]
     last = records[query.limit - 1] if len(records) > query.limit else None

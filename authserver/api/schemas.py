@@ -99,6 +99,8 @@ class ConsentBody(_In):
 
     decision: Literal["approve", "deny"]
     number: int | None = Field(default=None, ge=0, le=99)
+    words_hash: Short | None = None
+    """The `words_hash` of what was shown: with it a yes to anything else is 409."""
 
 
 class ConsentCodeBody(_In):
@@ -192,6 +194,7 @@ class ConsentRequestOut(WordsOut):
 class ExtensionOut(_Out):
     """An extension that waits for its decision; `expires_in` is the whole life asked for, in seconds."""
 
+    digest: str
     expires_in: int
     pending_until: str
 

@@ -78,7 +78,11 @@ def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
 def _extension(record: Record) -> ExtensionOut | None:
     if record.state is not State.ACTIVE or record.extension_until is None:
         return None
-    return ExtensionOut(expires_in=record.extension_lifetime or 0, pending_until=moment(record.extension_until))
+    return ExtensionOut(
+        digest=record.extension_digest or "",
+        expires_in=record.extension_lifetime or 0,
+        pending_until=moment(record.extension_until),
+    )
 
 
 def _report(row: BreakGlassReport) -> ReportOut:

@@ -19,13 +19,18 @@ def _one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def _quoted(text: str) -> str:
+    """Keep what somebody typed within its quotation marks."""
+    return "".join("'" if char in '“”„‟«»"' else char for char in text)
+
+
 def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ...], lifetime: int) -> Words:
     """Say who asks for what, why, and for how long; `actor`, `client` and `scopes` are names for people."""
     may = "look, and change nothing" if record.mode == "read_only" else "look, and act for you"
     ticket = f" The ticket is {record.ticket_id}." if record.ticket_id else ""
     sentences = [
         f"{actor} asks to see your account as you see it, through {client}.",
-        f"The reason given is: “{record.reason}”.{ticket}",
+        f"The reason given is: “{_quoted(record.reason)}”.{ticket}",
         f"They may {may}, for at most {duration(lifetime)}.",
         f"This covers: {', '.join(scopes)}.",
         "They can never make payments, or change your password, limits, addresses or consents.",

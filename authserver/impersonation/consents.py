@@ -31,6 +31,8 @@ class Answer:
     choice: Choice
     surface: Surface
     number: int | None = None
+    words_hash: str | None = None
+    """The hash of the words that they were shown; the account page always says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class Consents:
         held = self._decisions.hold(work, record, decider)
         wanted = self._decisions.waiting(work.session, held, State.AWAITING_CONSENT, hold=True)
         if wanted is not None:
+            self._check_shown(work.session, wanted, answer)
             matched = self._matched(wanted, answer)
             given = _Given(
                 decision=answer.choice if matched else "mismatch",
@@ -85,6 +88,13 @@ class Consents:
         if known is None:
             raise Conflict("consent.not_awaited")
         return self._decide_again(work, held, known, decider, answer.choice)
+
+    def _check_shown(self, session: DbSession, wanted: Record, answer: Answer) -> None:
+        """Refuse a yes to something else than what was shown: another request, or another life, may wait by now."""
+        if answer.choice == "deny" or (answer.words_hash is None and answer.surface == "app"):
+            return
+        if answer.words_hash != self.words(session, wanted).hash:
+            raise Conflict("consent.shown_something_else")
 
     def withdraw(self, work: Work, record: Record, decider: Decider) -> Record:
         """Take back the consent to one request: what rests on it ends."""

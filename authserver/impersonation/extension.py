@@ -49,7 +49,7 @@ class Extension:
     def ask(self, work: Work, record: Record, actor: ActingPerson, *, expires_in: int, client_address: str) -> Record:
         """Ask to live for `expires_in` seconds from now; longer than the limits is shortened to them.
 
-        What waits already goes on waiting when the same is asked again; anything else takes its place.
+        What waits already goes on waiting; anything else is not asked beside it, for somebody may be reading it now.
         """
         vouched = self._lifecycle.vouched(self._ask(work.session, record, actor, client_address))
         decider = Decider(user_id=actor.user_id, session_id=actor.authentication.session_id)
@@ -67,7 +67,9 @@ class Extension:
         ask = replace(ask, anew=True, ticket_refused=not vouched)
         verdict = self._judge.judge(work.session, ask, wanted, now=now, hold=True)
         pending = self._decisions.extending(held)
-        if pending is not None and pending.digest == wanted.digest and not isinstance(verdict.decision, Allow):
+        if pending is not None and not isinstance(verdict.decision, Allow):
+            if pending.digest != wanted.digest:
+                raise Conflict("extension.another_waits")
             return held
         self._check(work.session, wanted, verdict)
         return self._move(work, self.drop(work, held), wanted, verdict)

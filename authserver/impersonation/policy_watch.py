@@ -24,6 +24,7 @@ class PolicyWatch:
         self._trail = trail
         self._seen: _Seen | None = None  # so that what changed between the start and the first look is found too
         self._looked: _Seen | None = None
+        self._before: _Seen | None = None
         self._next_at = 0
         self._log = logger(__name__)
 
@@ -32,8 +33,8 @@ class PolicyWatch:
         if not self._every or now < self._next_at:
             return False
         self._next_at = now + self._every
-        self._looked = _seen(self._folder)
-        return self._looked != self._seen
+        self._before, self._looked = self._looked, _seen(self._folder)
+        return self._looked != self._seen and self._looked == self._before  # not while somebody writes it
 
     def read(self, work: Work) -> PolicySet | None:
         """Read the folder anew and record what was found; a sound new set is returned, to be taken up after the commit.
@@ -48,6 +49,12 @@ class PolicyWatch:
             self._trail.record(work, PolicyRefused(kept=kept, reason=f"{error.file.name}:{error.line}: {error.reason}"))
             return None
         if policy.digest == kept:
+            return None
+        lost = {rule.id for rule in self._judge.policy.rules} - {rule.id for rule in policy.rules}
+        if lost:
+            reason = f"it lacks {', '.join(sorted(lost))}; to take a policy away, restart"
+            self._log.error("the changed policy lacks some; the one before stays in force", reason=reason)
+            self._trail.record(work, PolicyRefused(kept=kept, reason=reason))
             return None
         self._trail.record(work, PolicyLoaded(policy_set=policy.digest, before=kept))
         return policy

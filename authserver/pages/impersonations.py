@@ -64,7 +64,10 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
             record = _own(parts, work, trace, signed_in, impersonation_id)
             choice, number = _choice(), _number()
             parts.consents.decide(
-                work, record, _decider(signed_in), Answer(choice=choice, surface="account", number=number)
+                work,
+                record,
+                _decider(signed_in),
+                Answer(choice=choice, surface="account", number=number, words_hash=request.form.get("words_hash", "")),
             )
             return go_to(f"/account/requests/{record.id}")
 
@@ -104,7 +107,9 @@ def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, obje
     session, now = work.session, parts.clock.now()
     records = [
         record
-        for record in impersonations.page(session, person=user.id, states=(), before=None, limit=_SHOWN, now=now)
+        for record in impersonations.page(
+            session, person=user.id, states=(), before=None, limit=_SHOWN, now=now, withholding=_withholding(parts)
+        )
         if record.subject_id == user.id
     ]
     names = people.named(session, {record.actor_id for record in records})
@@ -156,11 +161,15 @@ def _own(parts: PageParts, work: Work, trace: Trace, signed_in: SignedIn, impers
     if (
         record is None
         or record.subject_id != signed_in.user_id
-        or record.hidden_from(signed_in.user_id, parts.clock.now())
+        or record.hidden_from(signed_in.user_id, parts.clock.now(), _withholding(parts))
     ):
         raise NotFound("impersonation.not_ones_own")
     trace.impersonation_id = record.id
     return record
+
+
+def _withholding(parts: PageParts) -> tuple[str, ...]:
+    return parts.settings.notification.withholding_reason_codes
 
 
 def _request_page(parts: PageParts, work: Work, signed_in: SignedIn, record: Record) -> Response:

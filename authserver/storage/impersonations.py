@@ -1,6 +1,6 @@
 """Impersonations, their handles, decisions, standing consents and the quota."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from sqlalchemy import func, or_, select, update
@@ -54,9 +54,13 @@ class Record:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return Impersonation(**{name: list(v) if isinstance(v, tuple) else v for name, v in values.items()})
 
-    def hidden_from(self, person: str, now: int) -> bool:
-        """Tell whether its subject is not to know of it yet, because the notice is withheld."""
-        return person == self.subject_id and (self.notice_withheld_until or 0) > now
+    def hidden_from(self, person: str, now: int, withholding: Collection[str]) -> bool:
+        """Tell whether its subject is not to know of it yet.
+
+        The notice is withheld; or it may yet be, for its reason code is one of `withholding` and nobody has decided.
+        """
+        undecided = self.state is State.AWAITING_APPROVAL and self.reason_code in withholding
+        return person == self.subject_id and (undecided or (self.notice_withheld_until or 0) > now)
 
     def overdue(self, now: int) -> bool:
         """Tell whether its clock, or the wait for a decision, has run out."""
@@ -134,11 +138,13 @@ def page(  # noqa: PLR0913 - the filters of a page
     before: tuple[int, str] | None,
     limit: int,
     now: int = 0,
+    withholding: Collection[str] = (),
 ) -> list[Record]:
     """Return a page, newest first: everybody's, or those of one person, as actor or as subject who may know."""
     query = select(Impersonation).order_by(Impersonation.created_ms.desc(), Impersonation.id.desc()).limit(limit)
     if person is not None:
         known = or_(Impersonation.notice_withheld_until.is_(None), Impersonation.notice_withheld_until <= now)
+        known &= (Impersonation.state != State.AWAITING_APPROVAL) | Impersonation.reason_code.not_in(withholding)
         query = query.where(or_(Impersonation.actor_id == person, (Impersonation.subject_id == person) & known))
     if wanted := set(states):
         query = query.where(Impersonation.state.in_(wanted))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.consenting import ONE, asking, browser_of, consent, extend, number, read
 from tests.signing_in import BrowserOf, hidden
-from tests.world import Answer, World
+from tests.world import ISSUER, Answer, World
 
 
 def page_of(impersonation_id: str) -> str:
@@ -171,3 +171,19 @@ def test_standing_consent_has_an_end_in_bounds(world: World, days: str) -> None:
     assert browser.submit(browser.get("/account"), "/account/consents", days=days).status_code == 400
     assert world.api("GET", f"{ONE}", "customer-ask").json["items"] == []
     assert world.api("GET", "/api/v1/consents", "customer-ask").json["items"] == []
+
+
+def test_a_yes_to_what_was_not_shown_is_no_yes(world: World) -> None:
+    """The page was loaded for one life; the actor asked for another since."""
+    started = world.start(target="customer-ask").json
+    browser = BrowserOf(world)
+    browser.sign_in("customer-ask")
+    shown = browser.get(page_of(started["id"]))
+    form = {**hidden(shown), "words_hash": "0" * 64, "number": str(numbers(shown)[0])}
+    stale = browser.post(page_of(started["id"]), ISSUER, **form)
+    assert stale.status_code == 409
+    assert world.api("GET", f"/api/v1/impersonations/{started['id']}", "agent").json["state"] == "awaiting_consent"
+    body = {"decision": "approve", "words_hash": "0" * 64}
+    refused = world.api("POST", f"/api/v1/impersonations/{started['id']}/consent", "customer-ask", json=body)
+    assert refused.status_code == 409
+    assert world.events("consent:decided") == []

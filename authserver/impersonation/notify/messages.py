@@ -68,9 +68,13 @@ def compose(kind: MessageKind, told: Told) -> Letter:
     return _COMPOSERS[kind](told)
 
 
+_MARKS = '“”„‟«»"'
+"""Quotation marks: what somebody typed stays within ours."""
+
+
 def one_line(text: str) -> str:
     """Return what somebody typed as one printable line that no mail program makes a link of."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
+    printable = "".join("'" if char in _MARKS else char if char.isprintable() else " " for char in text)
     line = _LINK.sub(r"\g<0> ", " ".join(printable.split()))
     return line if len(line) <= _MAX_QUOTED else line[:_MAX_QUOTED] + "…"
 

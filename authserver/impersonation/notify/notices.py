@@ -93,12 +93,17 @@ class Notices:
 
     def awaiting_consent(self, work: Work, record: Record) -> None:
         """Send the customer the link to their decision, where mail is the way they are asked."""
-        if record.consent_way == "mail":
+        if record.consent_way == "mail" and not self._withheld(record):
             self._add(work, MessageKind.CONSENT_MAIL, record, user_id=record.subject_id)
 
     def enqueue_consent_code(self, work: Work, record: Record, code: str) -> None:
         """Send the customer a code to read out; it lies sealed in the outbox until it was sent."""
-        self._add(work, MessageKind.CONSENT_CODE, record, user_id=record.subject_id, secret=code)
+        if not self._withheld(record):
+            self._add(work, MessageKind.CONSENT_CODE, record, user_id=record.subject_id, secret=code)
+
+    def _withheld(self, record: Record) -> bool:
+        """Tell whether its subject may not hear of it yet: then they cannot be asked either."""
+        return (record.notice_withheld_until or 0) > self._clock.now()
 
     def enqueue_security_alert(self, work: Work, record: Record) -> None:
         """Tell every configured contact, at once, that the glass was broken."""
