@@ -1,4 +1,4 @@
-"""What the API is made of; `app.py` puts it together."""
+"""What the API is made of; `app/` puts it together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

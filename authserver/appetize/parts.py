@@ -1,4 +1,4 @@
-"""What the edges need of the handoff; `app.py` puts it together."""
+"""What the edges need of the handoff; `app/` puts it together."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the protocol's edge is made of; `app.py` puts it together."""
+"""What the protocol's edge is made of; `app/` puts it together."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the pages are made of; `app.py` puts it together."""
+"""What the pages are made of; `app/` puts it together."""
 
 from dataclasses import dataclass
 

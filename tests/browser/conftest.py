@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,14 @@ from tests.conftest import Demo, running_demo
 from tests.resource.test_sample import impersonate
 
 _numbers = itertools.count(1)
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser that waited in vain, on a machine that was busy, is asked once more; nothing else is."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["playwright.*TimeoutError"]))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ _FOCUS = """() => {
 
 def tab(page: Page, *, until: str) -> None:
     """Go on by Tab till what is focused says `until`; whatever has the focus on the way shows it."""
+    page.wait_for_load_state()
     for _ in range(25):
         page.keyboard.press("Tab")
         focus = page.evaluate(_FOCUS)
@@ -27,11 +28,12 @@ def test_a_person_signs_in_by_keyboard_and_out_again(chromium: Browser, demo: De
     agent = demo.credentials["users"]["agent2"]
     with opened(chromium) as page:
         page.goto(f"{demo.issuer}/account")
+        page.locator("#username:focus").wait_for()
         page.keyboard.type(agent["username"])
         tab(page, until="password")
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
-        page.get_by_role("alert").wait_for()
+        page.locator("#error:focus").wait_for()
         tab(page, until="username")
         tab(page, until="password")
         page.keyboard.type(agent["password"])
