@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import Browser
+from playwright.sync_api import TimeoutError as WaitedInVain
 
 from tests.browser.chromium import found, launched
 from tests.browser.desk import TIMEOUT, Desk, embedding
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A browser that waited in vain, on a machine that was busy, is asked once more; nothing else is."""
     for item in items:
         if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["playwright.*TimeoutError"]))
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[WaitedInVain]))
 
 
 @pytest.fixture(scope="session")
