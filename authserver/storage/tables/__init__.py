@@ -1,7 +1,9 @@
 """The tables. Instants are whole seconds since the epoch unless a name says `_ms`; secrets are stored hashed."""
 
+from authserver.storage.tables.apps import App
 from authserver.storage.tables.base import Base
 from authserver.storage.tables.clients import Client, ClientAssertion, ClientSecret, Resource, RoleScope, ScopeRow
+from authserver.storage.tables.console import ConsoleSession
 from authserver.storage.tables.evidence import AuditChain, AuditEvent, AuditHead, AuditPersonal, Mark, SigningKey
 from authserver.storage.tables.grants import (
     AuthorizationCode,
@@ -36,6 +38,7 @@ from authserver.storage.tables.people import (
 from authserver.storage.tables.upstream import LinkedIdentity, LogoutToken, UpstreamLogin
 
 __all__ = [
+    "App",
     "Approval",
     "AuditChain",
     "AuditEvent",
@@ -50,6 +53,7 @@ __all__ = [
     "ClientSecret",
     "Consent",
     "ConsentCode",
+    "ConsoleSession",
     "DeviceCode",
     "Handle",
     "Handoff",

@@ -24,6 +24,14 @@ class User(Base):
     created_at: Mapped[int]
     email_verified: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether the address was proved to be theirs; a code of consent goes to no other."""
+    locale: Mapped[str] = mapped_column(String(35), default="", server_default="")
+    """Their language as a BCP 47 tag (OIDC Core §5.1), or empty."""
+    time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Their time zone by its IANA name, or empty."""
+    appearance: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    """`light`, `dark` or empty: how their device looks."""
+    app_version: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The version of the mobile app that they have, or empty."""
 
 
 class Session(Base):
