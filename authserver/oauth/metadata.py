@@ -14,6 +14,8 @@ from authserver.web.refusals import json_answer
 
 _AUTH_METHODS = {"token": (*METHODS, PUBLIC), "introspection": METHODS, "revocation": (*METHODS, PUBLIC)}
 _ID_TOKEN_ALGS = ("RS256", "ES256", "PS256", "EdDSA")
+_PROFILE = ("sub", "name", "preferred_username", "locale", "zoneinfo", "email", "email_verified")
+_CLAIMS = (*_PROFILE, "auth_time", "acr", "amr", "sid")
 
 
 def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Response]:
@@ -43,7 +45,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
                 "authorization_response_iss_parameter_supported": True,
                 "request_parameter_supported": False,
                 "request_uri_parameter_supported": False,
-                "claims_supported": ["sub", "name", "preferred_username", "email", "auth_time", "acr", "amr", "sid"],
+                "claims_supported": list(_CLAIMS),
                 "acr_values_supported": list(ACR_VALUES),
                 "subject_types_supported": ["public"],
                 "scopes_supported": scopes,

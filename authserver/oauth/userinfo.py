@@ -34,6 +34,8 @@ def _claims(user: User, scope: frozenset[str]) -> dict[str, Any]:
     claims: dict[str, Any] = {"sub": user.id}
     if "profile" in scope:
         claims |= {"name": user.name, "preferred_username": user.username}
+        known = {"locale": user.locale, "zoneinfo": user.time_zone}
+        claims |= {name: value for name, value in known.items() if value}
     if "email" in scope:
-        claims |= {"email": user.email}
+        claims |= {"email": user.email, "email_verified": user.email_verified}
     return claims

@@ -25,8 +25,8 @@ def access(world: World, scope: str = "openid", who: str = "customer", **changes
     [
         ("openid", {"sub"}),
         ("openid profile", {"sub", "name", "preferred_username"}),
-        ("openid email", {"sub", "email"}),
-        ("openid profile email accounts:read", {"sub", "name", "preferred_username", "email"}),
+        ("openid email", {"sub", "email", "email_verified"}),
+        ("openid profile email accounts:read", {"sub", "name", "preferred_username", "email", "email_verified"}),
     ],
 )
 def test_the_claims_are_those_of_the_scopes(world: World, scope: str, names: set[str]) -> None:
@@ -38,6 +38,16 @@ def test_the_claims_are_those_of_the_scopes(world: World, scope: str, names: set
     assert set(answer.json) == names
     assert answer.json["sub"] == world.id("customer")
     assert answer.json.get("email", "customer@example.com") == "customer@example.com"
+
+
+def test_language_and_time_zone_are_told_where_they_are_known(world: World) -> None:
+    """OIDC Core §5.1: `locale` and `zoneinfo`; what is not known is left out."""
+    with world.work() as work:
+        work.lock()
+        people.change(work.session, world.id("customer"), locale="sv-SE", time_zone="Europe/Stockholm")
+    told = ask(world, access(world, "openid profile email")).json
+    assert (told["locale"], told["zoneinfo"]) == ("sv-SE", "Europe/Stockholm")
+    assert told["email_verified"] is True
 
 
 def test_the_subject_is_the_id_tokens(world: World) -> None:
