@@ -116,6 +116,7 @@ class Impersonation(Section):
     total_seconds: Seconds
     grace_seconds: Seconds
     fresh_proof_seconds: int = Field(ge=0, le=300)
+    searches_per_minute: int = Field(ge=1, le=6000)
 
 
 class Policy(Section):
