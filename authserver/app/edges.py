@@ -9,6 +9,7 @@ from authserver.accounts.devices import Devices
 from authserver.api.blueprints import create_blueprints
 from authserver.api.parts import ApiParts
 from authserver.api.slots import Slots
+from authserver.app.console import add_console
 from authserver.app.wiring import Wired
 from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.devices import Devices as HandoffDevices
@@ -148,6 +149,8 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     rest, appetize = create_blueprints(api)
     app.register_api(rest)
     app.register_api(appetize)
+    if settings.console.enabled:
+        add_console(app, wired)
 
 
 def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:
