@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from authserver.settings_appetize import Appetize
+from authserver.settings_console import Console
 from authserver.settings_federation import Federation
 from authserver.settings_governance import (
     ApprovalRhythm,
@@ -116,6 +117,7 @@ class Impersonation(Section):
     total_seconds: Seconds
     grace_seconds: Seconds
     fresh_proof_seconds: int = Field(ge=0, le=300)
+    searches_per_minute: int = Field(ge=1, le=6000)
 
 
 class Policy(Section):
@@ -168,6 +170,7 @@ class Settings(Section):
     session_token: SessionToken
     support_codes: SupportCodes
     federation: Federation = Federation()
+    console: Console = Console()
     log: Log
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
 from authserver.api.consents import add_consents
 from authserver.api.decisions import add_decisions
+from authserver.api.desk import add_desk
 from authserver.api.devices import add_devices
 from authserver.api.directory import add_directory
 from authserver.api.handoffs import add_handoffs
@@ -42,6 +43,7 @@ def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
 def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
+    add_desk(api)
     add_actions(api)
     add_decisions(api)
     add_devices(api)

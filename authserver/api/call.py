@@ -8,6 +8,7 @@ from werkzeug.exceptions import InternalServerError
 
 from authserver.api import shapes
 from authserver.api.parts import ApiParts
+from authserver.api.schemas import ImpersonationOut
 from authserver.protocol.access import Caller, Credential, Relation, has_line, may_call
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
 from authserver.storage import impersonations, resources
@@ -47,16 +48,20 @@ class Call:
         return bearer
 
     def shown(self, record: Record) -> dict[str, Any]:
+        """Show an impersonation to the caller, as JSON."""
+        return self.shape(record).model_dump(mode="json")
+
+    def shape(self, record: Record) -> ImpersonationOut:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
         shown = shapes.impersonation(self.work.session, record)
         session, consents, user_id = self.work.session, self.parts.consents, self.caller.token.user_id
         concerned = self.caller.token.act is None and user_id in {record.actor_id, record.subject_id}
         if concerned and consents.asked(session, record):
             if user_id == record.actor_id:
-                return shown.model_copy(update={"consent_number": consents.number(record)}).model_dump(mode="json")
+                return shown.model_copy(update={"consent_number": consents.number(record)})
             request = shapes.consent_request(consents.words(session, record), consents.choices(record))
             shown = shown.model_copy(update={"consent_request": request})
-        return shown.model_dump(mode="json")
+        return shown
 
     def impersonation(self, impersonation_id: str) -> Record:
         """Return an impersonation that the caller may call this endpoint for: not one's own is as unknown."""

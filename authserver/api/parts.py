@@ -14,6 +14,7 @@ from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
+from authserver.impersonation.desk import Desk
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
@@ -39,6 +40,7 @@ class ApiParts:
     trail: Trail
     bearer: BearerAuthentication
     authenticate_client: AuthenticateClient
+    desk: Desk
     lifecycle: Lifecycle
     approvals: Approvals
     consents: Consents

@@ -9,6 +9,7 @@ from authserver.accounts.devices import Devices
 from authserver.api.blueprints import create_blueprints
 from authserver.api.parts import ApiParts
 from authserver.api.slots import Slots
+from authserver.app.console import add_console
 from authserver.app.wiring import Wired
 from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.devices import Devices as HandoffDevices
@@ -19,6 +20,7 @@ from authserver.appetize.pages import EmbedPages
 from authserver.appetize.parts import AppetizeParts
 from authserver.appetize.renewal import Renewal
 from authserver.impersonation.actions import Actions
+from authserver.impersonation.desk import Desk
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.minting import Minting
 from authserver.impersonation.notify.objections import Objections
@@ -127,6 +129,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         bearer=bearer,
         authenticate_client=authenticate_client,
         actions=Actions(wired.trail, clock),
+        desk=Desk(wired.judge, settings.impersonation, wired.trail, clock),
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,
         consents=wired.governance.consents,
@@ -146,6 +149,8 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     rest, appetize = create_blueprints(api)
     app.register_api(rest)
     app.register_api(appetize)
+    if settings.console.enabled:
+        add_console(app, wired)
 
 
 def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:

@@ -744,3 +744,41 @@ class DeviceDenied(Event):
     user_id: str
     session_id: str
     address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomersSearched(Event):
+    """An agent looked for customers, and was shown `found` of them."""
+
+    name: ClassVar[str] = "customers:searched"
+    personal: ClassVar[frozenset[str]] = frozenset({"query"})
+
+    actor: str
+    client_id: str
+    query: str
+    count: int
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerPreviewed(Event):
+    """An agent was shown a customer, and what asking to act as them would come to, by mode; nothing was started."""
+
+    name: ClassVar[str] = "customer:previewed"
+
+    actor: str
+    subject: str
+    client_id: str
+    outcomes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationsEnded(Event):
+    """Somebody ended every open impersonation at once; each end has an event of its own besides."""
+
+    name: ClassVar[str] = "impersonations:ended"
+    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    by: str
+    reason: str
+    count: int

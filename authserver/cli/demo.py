@@ -21,11 +21,13 @@ from authserver.cli import Options, demo_cast, demo_idp, listener
 from authserver.cli.db import migrate
 from authserver.cli.narration import narrate
 from authserver.cli.wiring import in_plain_words
+from authserver.entropy import SystemEntropy
 from authserver.resource import ResourceServer
 from authserver.resource.sample import serving
 from authserver.storage.database import db
 
 _REFRESH_SECONDS = demo_cast.TOKEN_SECONDS * 3 // 4
+_CONSOLE_SECRET = "console-secret"
 _DEVICE_BESIDE = 300
 """How far the device stand-in's port is from the server's: 9300 beside 9000."""
 
@@ -72,6 +74,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         own = _own_settings(data, reservation.url)
+        write_private(data / _CONSOLE_SECRET, SystemEntropy().token())
         settings_file = _write_settings(data, [_told(standin.url(device)), *_trees(options.config)], own, idp)
         _refuse_overridden(own, os.environ)
         settings = settings_module.load([settings_file])
@@ -156,6 +159,7 @@ def _own_settings(data: Path, url: str) -> dict[str, Any]:
         "audit": {"anchor_file": str(data / "audit-heads.jsonl")},
         "notification": {"folder": str(data / "mail")},
         "appetize": {"embed_origin": _other_origin(url)},
+        "console": {"enabled": True, "client_id": "console", "client_secret_file": str(data / _CONSOLE_SECRET)},
     }
 
 
@@ -214,9 +218,13 @@ def _refuse_overridden(own: Mapping[str, Any], environ: Mapping[str, str]) -> No
 
 def write_credentials(file: Path, content: dict[str, Any]) -> None:
     """Write the credentials whole, or not at all, for their owner alone."""
+    write_private(file, json.dumps(content, indent=2) + "\n")
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file whole, or not at all, for its owner alone."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=2)
-        stream.write("\n")
+        stream.write(text)
     beside.replace(file)

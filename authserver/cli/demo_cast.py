@@ -110,8 +110,23 @@ def _seed_clients(wired: Wired, work: Work) -> None:
     }
     plain = {"grant_types": [GRANT_CLIENT_CREDENTIALS], "ways": [], "default_resources": [API]}
     _seed_client(wired, work, "backend", "Support backend", **exchanging)
+    _seed_client(wired, work, "console", "Console", **_console(wired, exchanging))
     _seed_client(wired, work, "other-backend", "Another backend", scopes=["accounts:read"], **plain)
     _seed_client(wired, work, "resource-server", "The bank's API", scopes=[], **plain)
+
+
+def _console(wired: Wired, exchanging: dict[str, Any]) -> dict[str, Any]:
+    """Return what the console's client is: people sign in to it, and what they start there is minted for it (way C)."""
+    issuer = wired.settings.issuer
+    return {
+        **exchanging,
+        "grant_types": [GRANT_AUTHORIZATION_CODE, GRANT_REFRESH_TOKEN, GRANT_TOKEN_EXCHANGE],
+        "redirect_uris": [f"{issuer}/console/callback"],
+        "post_logout_redirect_uris": [],
+        "ways": [Way.IMPERSONATION],
+        "presents_id_tokens": False,
+        "receives_id_tokens": False,
+    }
 
 
 def _seed_client(wired: Wired, work: Work, client_id: str, name: str, **values: Any) -> None:  # noqa: ANN401 - columns
@@ -192,11 +207,15 @@ def _grant_standing_consent(wired: Wired, work: Work, user_id: str, now: int) ->
 
 
 def new_secrets(wired: Wired) -> dict[str, str]:
-    """Give every client of the cast a new secret, and let the ones before run out; return them by client id."""
+    """Give every client of the cast a new secret, and let the ones before run out; return them by client id.
+
+    The console's own stands in the file where the console reads it, and nowhere else.
+    """
     secrets = {name: wired.entropy.token() for name in ("backend", "resource-server", "other-backend")}
+    console = {"console": wired.settings.console.secret()} if wired.settings.console.enabled else {}
     with unit_of_work() as work:
         work.lock()
-        for client_id, secret in secrets.items():
+        for client_id, secret in {**secrets, **console}.items():
             secret_hash, now = wired.hasher.hash(SecretKind.CLIENT_SECRET, secret), wired.clock.now()
             clients.add_secret(work.session, client_id, secret_hash, now=now)
             clients.expire_secrets(work.session, client_id, at=now, but=secret_hash)
@@ -226,7 +245,7 @@ def credentials(
     issuer = wired.settings.issuer
     return {
         "issuer": issuer,
-        "console": None,
+        "console": f"{issuer}/console" if wired.settings.console.enabled else None,
         "account": f"{issuer}/account",
         "clients": {
             client_id: {"client_id": client_id, "client_secret": secret} for client_id, secret in secrets.items()

@@ -31,8 +31,18 @@ from authserver.protocol.refusals import (
 )
 from authserver.protocol.scopes import Ceiling, cut
 from authserver.settings import Impersonation as Limits
-from authserver.storage import DbSession, clients, governance, impersonations, people, resources, support_codes
+from authserver.storage import (
+    DbSession,
+    attempts,
+    clients,
+    governance,
+    impersonations,
+    people,
+    resources,
+    support_codes,
+)
 from authserver.storage.clients import RegisteredClient
+from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import User
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
@@ -74,12 +84,25 @@ class Judge:
             raise InvalidScope("scope.nothing_left")
         return Verdict(decision=decision, scopes=scopes, consent_id=consent_id)
 
+    def count_attempt(self, work: Work, ask: Ask, *, now: int) -> None:
+        """Have an attempt counted with the commit, however it ends."""
+        actor_id, target_hash = ask.actor.user_id, self.target_hash(ask.subject_id)
+        work.before_commit(lambda: attempts.note(work.session, actor_id, target_hash, now=now))
+
+    def before_target(self, session: DbSession, ask: Ask, actor: User, *, now: int) -> Facts:
+        """Return the facts on which is decided whether a person may ask at all."""
+        return self._facts(session, ask, actor, ask.client, None, now=now)
+
     def suppose(self, session: DbSession, ask: Ask, actor: User, target: User, *, now: int) -> Facts:
         """Return the facts that a start would be decided on, whether or not there is a session behind it."""
         facts = self._facts(session, ask, actor, ask.client, None, now=now)
         consent, _ = self._consent(session, ask, None, now=now, hold=False)
         scopes = frozenset(self._scopes(session, ask, target))
         return replace(facts, target=person(target), scopes=scopes, consent=consent)
+
+    def bars(self, facts: Facts, target: User) -> bool:
+        """Tell whether a target is out of the reach of the actor of these facts, whoever else says yes."""
+        return self.policy.bars(replace(facts, target=person(target)))
 
     def conceivable(self, customer: User, mode: str) -> bool:
         """Tell whether any agent or lead might be allowed this mode for a customer, all else being well.
@@ -110,7 +133,7 @@ class Judge:
         self, session: DbSession, ask: Ask, actor: User, client: RegisteredClient, existing: Record | None, *, now: int
     ) -> Facts:
         authentication = ask.actor.authentication
-        tried = impersonations.attempts(
+        tried = attempts.count(
             session,
             actor.id,
             but=self.target_hash(ask.subject_id),

@@ -59,7 +59,7 @@ class Lifecycle:
     def plan(self, work: Work, ask: Ask) -> Plan:
         """Decide on an ask without writing; the attempt counts however it ends. Raises the refusal."""
         now = self._clock.now()
-        self._count_attempt(work, ask, now)
+        self._judge.count_attempt(work, ask, now=now)
         same = self._same(work.session, ask, now)
         if same is not None:
             return same
@@ -190,12 +190,6 @@ class Lifecycle:
             return self._limits.approval_seconds
         by_message = {"mail": self._rules.consent.mail_seconds, "code": self._rules.consent.code_seconds}
         return by_message.get(consent_way, self._limits.consent_seconds)
-
-    def _count_attempt(self, work: Work, ask: Ask, now: int) -> None:
-        target_hash = self._judge.target_hash(ask.subject_id)
-        work.before_commit(
-            lambda: impersonations.note_attempt(work.session, ask.actor.user_id, target_hash, now=now),
-        )
 
     def _judged(self, session: DbSession, ask: Ask, existing: Record | None, now: int) -> tuple[Ask, Verdict]:
         """Judge; where nothing but the ticket system is left to ask, ask it, and judge again when it says no."""

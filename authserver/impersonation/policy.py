@@ -62,6 +62,8 @@ __all__ = [
 _REMEMBERED = 1024
 NOT_EVALUATED = "policy.error"
 NOTHING_PERMITS = "policy.nothing-permits"
+UNSAID = "The policy does not allow this."
+"""What is told of a refusal that has no words of its own, or none that may be told."""
 
 _POLICY_IN_ERROR = re.compile(r"while evaluating policy `([^`]+)`")
 
@@ -94,6 +96,22 @@ class PolicySet:
     def decide(self, facts: Facts) -> Decision:
         """Decide, or remember: a decision is a pure function of the facts (and is asked for twice, under lock too)."""
         return self._remembered(facts)
+
+    def bars(self, facts: Facts) -> bool:
+        """Tell whether the target is out of this actor's reach, whoever approves, consents or is told first."""
+        met = replace(facts, approval="given", consent="support_code", notice="accepted")
+        try:
+            return isinstance(self._ask(_question("impersonate", met)), Deny)
+        except (ValueError, TypeError, OverflowError):
+            return True
+
+    def says(self, decision: Decision) -> tuple[str, ...]:
+        """Return what the actor is told of a decision in the policy's plain words; nothing of what a target is."""
+        if isinstance(decision, Allow):
+            return ()
+        rules = (self._text.rules.get(name) for name in decision.policies)
+        said = tuple(dict.fromkeys(rule.says for rule in rules if rule is not None and rule.says))
+        return said or ((UNSAID,) if isinstance(decision, Deny) else ())
 
     def _decide(self, facts: Facts) -> Decision:
         """Decide; without a target only whether the actor may ask at all.

@@ -19,7 +19,9 @@ SCHEMA_FILE = "schema.cedarschema"
 
 STEP_UP, APPROVAL, CONSENT, NOTICE = "needs_step_up", "needs_approval", "needs_consent", "needs_notice"
 DEFAULT_ORDER = {STEP_UP: 10, APPROVAL: 20, CONSENT: 30, NOTICE: 40}
-ANNOTATIONS = frozenset({"id", "outcome", "order", "acr_values", "max_age", "refusal", "why"})
+ANNOTATIONS = frozenset({"id", "outcome", "order", "acr_values", "max_age", "refusal", "why", "says"})
+ABOUT_THE_ACTOR = "request"
+"""The action that is decided before the target is read: what speaks of it can say nothing about the target."""
 
 _FOLDERS = 4  # how many are remembered: a server has one
 _ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
@@ -43,7 +45,7 @@ class Rule:
     """One policy: its annotations, the comment above it and where it stands.
 
     `outcome` is empty or one of `needs_step_up`, `needs_approval`, `needs_consent`, `needs_notice`; `max_age` is in
-    seconds.
+    seconds. `says` is what an agent is told who is refused or has to wait by it.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Rule:
     max_age: int
     refusal: str
     why: str
+    says: str
     comment: str
     file: Path
     line: int
@@ -158,7 +161,7 @@ def _split(text: str) -> Iterator[tuple[str, int, str]]:
 def _rule(file: Path, line: int, comment: str, source: dict[str, Any]) -> Rule:
     notes: dict[str, str] = {name: value or "" for name, value in source.get("annotations", {}).items()}
     effect, outcome = source["effect"], notes.get("outcome", "")
-    for problem in _problems(effect, notes):
+    for problem in _problems(effect, notes, source["action"]):
         raise PolicyError(file, line, problem)
     return Rule(
         id=notes["id"],
@@ -169,13 +172,14 @@ def _rule(file: Path, line: int, comment: str, source: dict[str, Any]) -> Rule:
         max_age=int(notes.get("max_age", 0)),
         refusal=notes.get("refusal", "access_denied"),
         why=notes.get("why", ""),
+        says=notes.get("says", ""),
         comment=comment,
         file=file,
         line=line,
     )
 
 
-def _problems(effect: str, notes: dict[str, str]) -> Iterator[str]:
+def _problems(effect: str, notes: dict[str, str], action: dict[str, Any]) -> Iterator[str]:
     """Say what is wrong with one policy's annotations."""
     outcome = notes.get("outcome")
     plain = effect == "forbid" and outcome is None
@@ -190,7 +194,18 @@ def _problems(effect: str, notes: dict[str, str]) -> Iterator[str]:
         yield "@order is a whole number, on a forbid with an @outcome"
     if "refusal" in notes and not (plain and notes["refusal"] == "invalid_request"):
         yield '@refusal("invalid_request") is all there is, on a forbid without an @outcome'
+    if "says" in notes and not _may_say(effect, outcome, action):
+        yield (
+            "@says stands on a forbid of the action request, or on one with an @outcome: "
+            "nobody is told why a target is refused"
+        )
     yield from _step_up_problems(notes, wanted=outcome == STEP_UP)
+
+
+def _may_say(effect: str, outcome: str | None, action: dict[str, Any]) -> bool:
+    """Tell whether what decides so may be told: it looks at the actor alone, or the outcome tells it anyway."""
+    of_actor = action.get("op") == "==" and action.get("entity", {}).get("id") == ABOUT_THE_ACTOR
+    return effect == "forbid" and (outcome is not None or of_actor)
 
 
 def _step_up_problems(notes: dict[str, str], *, wanted: bool) -> Iterator[str]:

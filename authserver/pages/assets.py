@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,21 @@ def add_assets(blueprint: Blueprint, origins: Container[str | None] = ()) -> Non
     @blueprint.app_template_global("asset")
     def asset(name: str) -> str:
         return url_for("pages.static", filename=name, v=assets[name].version)
+
+
+def serve_folder(blueprint: Blueprint, folder: Path) -> Callable[[str], str]:
+    """Serve another folder's assets at a blueprint's `/static/<name>`; return what gives their addresses."""
+    assets = read_assets(folder)
+
+    @blueprint.get("/static/<filename>")
+    def static(filename: str) -> Response:
+        found = assets.get(filename)
+        return abort(404) if found is None else _sent(found)
+
+    def address(name: str) -> str:
+        return url_for(f"{blueprint.name}.static", filename=name, v=assets[name].version)
+
+    return address
 
 
 def _sent(asset: Asset) -> Response:

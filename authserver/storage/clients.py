@@ -66,6 +66,11 @@ def listing(session: DbSession) -> Sequence[Client]:
     return session.scalars(select(Client).order_by(Client.client_id)).all()
 
 
+def registered(session: DbSession) -> list[RegisteredClient]:
+    """Return all clients by id, as registered."""
+    return [_registered(row) for row in listing(session)]
+
+
 def add(session: DbSession, row: Client) -> None:
     """Register a client; a second one of that id violates the key."""
     session.add(row)

@@ -1,4 +1,4 @@
-"""Impersonations, their handles, decisions, standing consents and the quota."""
+"""Impersonations, their handles, decisions and standing consents."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -7,8 +7,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
-from authserver.storage.dialect import insert_for
-from authserver.storage.tables import Approval, Consent, Handle, Impersonation, TargetAttempt
+from authserver.storage.tables import Approval, Consent, Handle, Impersonation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,17 +345,3 @@ def consents_of(session: DbSession, subject_id: str, *, limit: int) -> list[Cons
     """Return a customer's consents, standing or given to a request, newest first."""
     query = select(Consent).where(Consent.subject_id == subject_id).order_by(Consent.given_at.desc(), Consent.id)
     return list(session.scalars(query.limit(limit)).all())
-
-
-def note_attempt(session: DbSession, actor_id: str, target_hash: str, *, now: int) -> None:
-    """Note that an actor tried a target, real or not."""
-    statement = insert_for(session, TargetAttempt).values(actor_id=actor_id, target_hash=target_hash, last_at=now)
-    session.execute(statement.on_conflict_do_update(index_elements=["actor_id", "target_hash"], set_={"last_at": now}))
-
-
-def attempts(session: DbSession, actor_id: str, *, but: str, since: int) -> int:
-    """Count the distinct targets, other than `but`, that an actor tried since an instant."""
-    query = select(func.count()).where(
-        TargetAttempt.actor_id == actor_id, TargetAttempt.target_hash != but, TargetAttempt.last_at > since
-    )
-    return session.scalar(query) or 0

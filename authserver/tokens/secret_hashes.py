@@ -35,6 +35,8 @@ class SecretKind(StrEnum):
     DEVICE_SHOWN = "device-shown"
     SUPPORT_CODE = "support-code"
     NOTICE = "notice-link"
+    CONSOLE_SESSION = "console-session-cookie"
+    CONSOLE_SIGN_IN = "console-sign-in"
 
 
 class SecretHasher:

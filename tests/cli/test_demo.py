@@ -109,7 +109,7 @@ def test_credentials_file_has_the_shape_of_the_contract(running: Running) -> Non
     known = running.credentials
     named = {"issuer", "console", "account", "clients", "users", "resources", "appetize", "resource_server"}
     assert set(known) == named
-    assert (known["console"], known["account"]) == (None, f"{known['issuer']}/account")
+    assert (known["console"], known["account"]) == (f"{known['issuer']}/console", f"{known['issuer']}/account")
     assert set(known["appetize"]) == {"app", "device_stand_in"}
     assert known["appetize"]["app"] == "demo-bank"
     script = requests.get(f"{known['appetize']['device_stand_in']}/embed.js", timeout=TIMEOUT)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from authserver.storage import impersonations
+from authserver.storage import attempts
 from tests.oauth.exchanging import ID, change_user, given, mint, refused
 from tests.world import ISSUER, Answer, World, error
 
@@ -87,7 +87,7 @@ def attempt(world: World, count: int, name: str = "agent") -> None:
         work.lock()
         for number in range(count):
             hashed = world.wired.judge.target_hash(f"usr_{number:032}")
-            impersonations.note_attempt(work.session, world.id(name), hashed, now=now)
+            attempts.note(work.session, world.id(name), hashed, now=now)
 
 
 def test_nobody_tries_more_distinct_targets_than_the_quota_allows(make_world: Callable[..., World]) -> None:
@@ -118,7 +118,7 @@ def test_quota_counts_the_last_hour_alone(world: World) -> None:
     world.clock.pass_(3599)
     assert error(world.way_a()) == "access_denied"
     with world.work() as work:
-        kept = impersonations.attempts(work.session, world.id("agent"), but="", since=world.clock.now() - 3600)
+        kept = attempts.count(work.session, world.id("agent"), but="", since=world.clock.now() - 3600)
     assert kept == 201
     world.clock.pass_(1)
     assert world.way_a(actor_token=mint(world)).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from authserver.protocol.names import State
-from authserver.storage import clients, handoffs, impersonations, keys, people, tokens, trail
+from authserver.storage import attempts, clients, handoffs, impersonations, keys, people, tokens, trail
 from authserver.storage.database import UniqueViolation, Work
 from authserver.storage.tables import Approval, Consent
 from authserver.storage.trail import SignedHead
@@ -167,13 +167,13 @@ def test_targets_tried_at_once_are_counted_each_once(world: World) -> None:
         def note(own: World) -> None:
             with own.work() as work:
                 work.lock()
-                impersonations.note_attempt(work.session, own.id("agent2"), target, now=NOW)
+                attempts.note(work.session, own.id("agent2"), target, now=NOW)
 
         return note
 
     at_once(world, *[tried(target) for target in ("one", "two", "three", "four") * 2])
     with world.work() as work:
-        count = impersonations.attempts
+        count = attempts.count
         assert count(work.session, world.id("agent2"), but="", since=NOW - 1) == 4
         assert count(work.session, world.id("agent2"), but="one", since=NOW - 1) == 3
         assert count(work.session, world.id("agent2"), but="", since=NOW) == 0
