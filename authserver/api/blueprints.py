@@ -19,12 +19,16 @@ from authserver.api.decisions import add_decisions
 from authserver.api.desk import add_desk
 from authserver.api.devices import add_devices
 from authserver.api.directory import add_directory
+from authserver.api.exports import add_exports
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
 from authserver.api.parts import ApiParts
+from authserver.api.proofs import add_proofs
 from authserver.api.redemption import add_redemption
 from authserver.api.schemas import Problem, problems
+from authserver.api.statistics import add_statistics
 from authserver.api.streams import add_streams
+from authserver.api.timeline import add_timeline
 from authserver.api.trail import add_trail
 from authserver.protocol.refusals import InvalidRequest
 from authserver.web.refusals import json_answer, problem_answer
@@ -50,6 +54,10 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     add_streams(api)
     add_consents(api)
     add_trail(api)
+    add_exports(api)
+    add_proofs(api)
+    add_timeline(api)
+    add_statistics(api)
     add_directory(api)
     add_document(api)
     appetize = _blueprint("appetize", "/appetize", documented=documented)

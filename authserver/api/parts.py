@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from authserver.accounts.throttle import Throttle
+from authserver.api.prover import Prover
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
 from authserver.appetize.parts import AppetizeParts
@@ -54,3 +55,4 @@ class ApiParts:
     slots: Slots
     throttle: Throttle
     refusals: Evidence
+    prover: Prover

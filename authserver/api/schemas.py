@@ -148,13 +148,6 @@ class ImpersonationsQuery(PageQuery):
     state: State | None = None
 
 
-class EventsQuery(PageQuery):
-    """Which events: by name, or of one impersonation; newest first."""
-
-    name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_:]+$")] | None = None
-    impersonation_id: Id | None = None
-
-
 class PersonOut(_Out):
     """A person as others see them."""
 

@@ -4,13 +4,16 @@ from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
 
-from authserver.api.call import call
-from authserver.api.schemas import EventsOut, EventsQuery
+from authserver.api.call import Call, call
+from authserver.api.instants import read_ms
+from authserver.api.schemas import EventsOut
+from authserver.api.schemas_evidence import EventsFilter, EventsQuery
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import TrailRead
-from authserver.audit.export import as_record
+from authserver.audit.events import REFUSALS, TrailRead
+from authserver.audit.export import records
 from authserver.protocol.refusals import InvalidRequest
-from authserver.storage import trail
+from authserver.storage import search
+from authserver.storage.selection import Selection
 
 _MAX_DIGITS = 18
 
@@ -23,15 +26,33 @@ def add_trail(blueprint: APIBlueprint) -> None:
         """List audit events, newest first."""
         present = call()
         present.caller.demand(present.trace.endpoint)
-        session = present.work.session
-        selection = trail.Selection(name=query.name, impersonation_id=query.impersonation_id)
-        rows = trail.newest(session, CHAIN, selection, before_seq=_seq(query.cursor), limit=query.limit + 1)
-        shown = rows[: query.limit]
-        personal = trail.personal_of(session, CHAIN, [row.seq for row in shown])
-        asked = query.model_dump(exclude_none=True)
-        present.parts.trail.record(present.work, TrailRead(reader=present.caller.user_id, how="api", query=asked))
-        following = str(shown[-1].seq) if len(rows) > query.limit else None
-        return {"items": [as_record(row, personal[row.seq]) for row in shown], "next_cursor": following}, 200
+        session, before_seq = present.work.session, _seq(query.cursor)
+        found = search.search(session, CHAIN, selected(query), before_seq=before_seq, limit=query.limit)
+        items = records(session, found.rows)
+        note_reading(present, "api", query)
+        return {"items": items, "next_cursor": None if found.before_seq is None else str(found.before_seq)}, 200
+
+
+def selected(query: EventsFilter) -> Selection:
+    """Return which events a filter wants."""
+    return Selection(
+        name=query.name,
+        impersonation_id=query.impersonation_id,
+        from_ms=read_ms(query.since),
+        until_ms=read_ms(query.until),
+        names=REFUSALS if query.outcome == "refusals" else (),
+        person=query.person,
+        client_id=query.client_id,
+        text=query.q,
+    )
+
+
+def note_reading(present: Call, how: str, query: EventsFilter) -> None:
+    """Record that the caller reads; what they look for may be a name, and is kept as one."""
+    asked = query.model_dump(exclude_none=True, exclude={"q"})
+    present.parts.trail.record(
+        present.work, TrailRead(reader=present.caller.user_id, how=how, query=asked, looked_for=query.q)
+    )
 
 
 def _seq(cursor: str | None) -> int | None:

@@ -8,6 +8,7 @@ from flask_openapi.openapi import OpenAPI
 from authserver.accounts.devices import Devices
 from authserver.api.blueprints import create_blueprints
 from authserver.api.parts import ApiParts
+from authserver.api.prover import Prover
 from authserver.api.slots import Slots
 from authserver.app.console import add_console
 from authserver.app.wiring import Wired
@@ -142,6 +143,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         slots=Slots(settings.streams),
         throttle=wired.sign_in.throttle,
         refusals=refusals,
+        prover=Prover(settings.audit.anchor_file, wired.keyring.head_verifier),
     )
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))

@@ -665,13 +665,29 @@ class KeyChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TrailRead(Event):
-    """Somebody read or exported the trail."""
+    """Somebody read or exported the trail, or what is made of it; `how` says which."""
 
     name: ClassVar[str] = "trail:read"
+    personal: ClassVar[frozenset[str]] = frozenset({"looked_for"})
 
     reader: str
     how: str
     query: Mapping[str, Any] = field(default_factory=dict)
+    looked_for: str | None = None
+    """Words that were searched for: they may name a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailVerified(Event):
+    """Somebody had the whole trail verified by a server: how much there was, and how much did not fit."""
+
+    name: ClassVar[str] = "trail:verified"
+
+    by: str
+    intact: bool
+    events: int
+    to_seq: int
+    problems: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -782,3 +798,7 @@ class ImpersonationsEnded(Event):
     by: str
     reason: str
     count: int
+
+
+REFUSALS = (RequestRefused.name, StrangersRefused.name, SignInFailed.name)
+"""The events of what was refused: to callers, to strangers, and at sign-in."""

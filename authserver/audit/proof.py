@@ -10,7 +10,7 @@ from authserver.audit.approvals import Approvals
 from authserver.audit.chain import CHAIN
 from authserver.audit.heads import HeadVerifier
 from authserver.audit.walk import Findings, Walk, span
-from authserver.storage import DbSession, trail
+from authserver.storage import DbSession, search, trail
 from authserver.storage.trail import Head, SignedHead
 
 _BATCH = 500
@@ -27,6 +27,10 @@ class Report:
     heads: int
     anchors: int
     findings: tuple[str, ...]
+    first_seq: int = 0
+    last_seq: int = 0
+    signed: SignedHead | None = None
+    """The newest signed head of the database, as it is stored."""
 
 
 class _Witness(NamedTuple):
@@ -59,7 +63,16 @@ def verify(
     anchored = witnesses.anchors(anchor_lines)
     witnesses.conclude(stored)
     words = findings.words()
-    return Report(ok=not words, events=walk.count, heads=signed, anchors=anchored, findings=words)
+    return Report(
+        ok=not words,
+        events=walk.count,
+        heads=signed,
+        anchors=anchored,
+        findings=words,
+        first_seq=walk.first_seq,
+        last_seq=walk.head.seq,
+        signed=witnesses.newest,
+    )
 
 
 def _compare_keys(
@@ -79,7 +92,7 @@ def _walk(  # noqa: PLR0913, PLR0917 - everything that is gone over, and what it
     keys: Mapping[str, Mapping[str, Any]],
 ) -> Walk:
     walk, approvals = Walk(findings), Approvals(findings, verifier, keys)
-    for rows in trail.batches(session, CHAIN):
+    for rows in search.batches(session, CHAIN):
         after_seq = walk.last.seq if walk.last else None
         approvals.take(rows)
         walk.take(rows, trail.personal(session, CHAIN, after_seq=after_seq, up_to=rows[-1].seq))
@@ -110,6 +123,7 @@ class _Witnesses:
         self._walk = walk
         self._verifier = verifier
         self._keys = keys
+        self.newest: SignedHead | None = None
         self._agreed = 0
         self._beyond: dict[str, int] = {}
 
@@ -118,7 +132,8 @@ class _Witnesses:
         count, after_seq = 0, None
         while batch := trail.heads(self._session, CHAIN, after_seq=after_seq, limit=_BATCH):
             self._compare([_Witness(f"the signed head at event {row.seq}", "a signed head", row) for row in batch])
-            count, after_seq = count + len(batch), batch[-1].seq
+            count, after_seq, self.newest = count + len(batch), batch[-1].seq, batch[-1]
+            self._session.rollback()  # signatures are slow: no snapshot is held over all of them
         return count
 
     def anchors(self, lines: Iterable[str]) -> int:

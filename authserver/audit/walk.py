@@ -53,6 +53,7 @@ class Walk:
     def __init__(self, findings: Findings) -> None:
         """Begin before the first event."""
         self.last: EventRow | None = None
+        self.first_seq = 0
         self.count = 0
         self._findings = findings
         self._intact = True
@@ -69,6 +70,7 @@ class Walk:
         for value in personal:
             beside.setdefault(value.seq, {})[value.field] = value
         for row in rows:
+            self.first_seq = self.first_seq or row.seq
             self.count += 1
             self._event(row, beside.pop(row.seq, {}))
         for orphans in beside.values():

@@ -109,7 +109,7 @@ def export(options: Options, form: str, output: Path | None, name: str | None, i
     selection = rows.Selection(name=name, impersonation_id=impersonation_id)
     with opened(options) as server:
         with unit_of_work() as work:
-            asked = {field: value for field, value in asdict(selection).items() if value is not None}
+            asked = {field: value for field, value in asdict(selection).items() if value not in (None, ())}
             server.trail.record(work, TrailRead(reader=_READER, how="export", query={"format": form, **asked}))
         with unit_of_work() as work, _opened(output) as target:
             target.writelines(_FORMATS[form](work.session, selection))

@@ -1,16 +1,17 @@
 """The audit trail's rows: appended under the chain's lock, read in order; personal values can be erased."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from authserver.storage.selection import EVERYTHING, Selection, matching
 from authserver.storage.tables import AuditChain, AuditEvent, AuditHead, AuditPersonal, SigningKey
 
 _BATCH = 500
+__all__ = ["EVERYTHING", "Selection"]
 
 
 class Head(NamedTuple):
@@ -36,6 +37,9 @@ class EventRow(NamedTuple):
     version: int
     impersonation_id: str | None
     payload: str
+
+
+_COLUMNS = tuple(getattr(AuditEvent, field) for field in EventRow._fields)
 
 
 class PersonalRow(NamedTuple):
@@ -64,19 +68,6 @@ class Addition(NamedTuple):
 
     events: Sequence[EventRow]
     personal: Sequence[PersonalRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which events are wanted; what is None selects all. `from_ms` is included, `until_ms` is not."""
-
-    name: str | None = None
-    impersonation_id: str | None = None
-    from_ms: int | None = None
-    until_ms: int | None = None
-
-
-EVERYTHING = Selection()
 
 
 class ChainBrokenError(RuntimeError):
@@ -143,7 +134,8 @@ def events(
     limit: int = _BATCH,
 ) -> list[EventRow]:
     """Return the oldest events that are wanted, in their order, from behind `after_seq` on."""
-    query = _selected(chain_id, selection).order_by(AuditEvent.seq).limit(limit)
+    wanted = matching(session, chain_id, selection)
+    query = select(*_COLUMNS).where(*wanted).order_by(AuditEvent.seq).limit(limit)
     if after_seq is not None:
         query = query.where(AuditEvent.seq > after_seq)
     return [EventRow(*row) for row in session.execute(query)]
@@ -158,36 +150,11 @@ def newest(
     limit: int = _BATCH,
 ) -> list[EventRow]:
     """Return the newest events that are wanted, the newest first, from before `before_seq` on."""
-    query = _selected(chain_id, selection).order_by(AuditEvent.seq.desc()).limit(limit)
+    wanted = matching(session, chain_id, selection)
+    query = select(*_COLUMNS).where(*wanted).order_by(AuditEvent.seq.desc()).limit(limit)
     if before_seq is not None:
         query = query.where(AuditEvent.seq < before_seq)
     return [EventRow(*row) for row in session.execute(query)]
-
-
-def _selected(chain_id: str, selection: Selection) -> Select[Any]:
-    columns = [getattr(AuditEvent, field) for field in EventRow._fields]
-    query = select(*columns).where(AuditEvent.chain_id == chain_id)
-    if selection.name is not None:
-        query = query.where(AuditEvent.name == selection.name)
-    if selection.impersonation_id is not None:
-        query = query.where(AuditEvent.impersonation_id == selection.impersonation_id)
-    if selection.from_ms is not None:
-        query = query.where(AuditEvent.at_ms >= selection.from_ms)
-    if selection.until_ms is not None:
-        query = query.where(AuditEvent.at_ms < selection.until_ms)
-    return query
-
-
-def batches(session: Session, chain_id: str, selection: Selection = EVERYTHING) -> Iterator[list[EventRow]]:
-    """Yield the wanted events in batches, each seen in its own snapshot; `session` has nothing unsaved."""
-    after_seq = None
-    while True:
-        session.rollback()  # a reader that held one snapshot for an hour would keep SQLite's log growing
-        batch = events(session, chain_id, selection, after_seq=after_seq)
-        if not batch:
-            return
-        yield batch
-        after_seq = batch[-1].seq
 
 
 def event_count(session: Session, chain_id: str) -> int:
