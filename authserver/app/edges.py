@@ -139,6 +139,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         slots=Slots(settings.streams),
         throttle=wired.sign_in.throttle,
         refusals=refusals,
+        registry=wired.registry,
     )
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
