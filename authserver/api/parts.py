@@ -21,6 +21,7 @@ from authserver.impersonation.extension import Extension
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.reports import Reports
 from authserver.impersonation.standing_consents import StandingConsents
+from authserver.registry.parts import Registry
 from authserver.settings import Settings
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
@@ -56,3 +57,4 @@ class ApiParts:
     throttle: Throttle
     refusals: Evidence
     prover: Prover
+    registry: Registry

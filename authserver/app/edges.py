@@ -144,6 +144,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         throttle=wired.sign_in.throttle,
         refusals=refusals,
         prover=Prover(settings.audit.anchor_file, wired.keyring.head_verifier),
+        registry=wired.registry,
     )
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))

@@ -35,6 +35,7 @@ from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.device_sessions import DeviceSessions
+from authserver.impersonation.enablement import Enablement
 from authserver.impersonation.extension import Extension
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
@@ -50,6 +51,11 @@ from authserver.impersonation.standing_consents import StandingConsents
 from authserver.impersonation.tickets import Tickets
 from authserver.jobs.loop import JobParts, Loop
 from authserver.jobs.outbox import OutboxLoop
+from authserver.registry.clients import Clients
+from authserver.registry.parts import Registry
+from authserver.registry.resources import Resources
+from authserver.registry.user_import import UserImport
+from authserver.registry.users import Users
 from authserver.settings import Settings, SettingsError
 from authserver.storage.database import Work
 from authserver.tokens.issuer import Issuer, Minted
@@ -103,6 +109,7 @@ class Wired:
     federation: Federated
     sessions: Sessions
     sign_in: SignIn
+    registry: Registry
     jobs: Loop
     notices: Notices
     outbox: OutboxLoop
@@ -165,6 +172,16 @@ def wire(
         trail,
         clock,
     )
+    sign_in = SignIn(
+        passwords=Passwords(settings.accounts, trail, clock, entropy),
+        totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
+        recovery=RecoveryCodes(hasher, trail, clock, entropy),
+        passkeys=Passkeys(settings.issuer, trail, clock, entropy),
+        throttle=Throttle(settings.accounts, hasher, clock),
+        pending=PendingLogins(settings.accounts, hasher, clock, entropy),
+        local_methods=LocalMethods(settings.federation),
+        trail=trail,
+    )
     wired = Wired(
         settings=settings,
         clock=clock,
@@ -180,16 +197,8 @@ def wire(
         verifier=Verifier(settings.issuer, settings.server.max_token_bytes, keyring, clock),
         federation=_federated(settings, hasher, trail, clock, entropy),
         sessions=Sessions(settings.accounts, hasher, trail, clock, entropy, on_sessions_ended),
-        sign_in=SignIn(
-            passwords=Passwords(settings.accounts, trail, clock, entropy),
-            totp=TotpApps(settings.issuer, sealer, trail, clock, entropy),
-            recovery=RecoveryCodes(hasher, trail, clock, entropy),
-            passkeys=Passkeys(settings.issuer, trail, clock, entropy),
-            throttle=Throttle(settings.accounts, hasher, clock),
-            pending=PendingLogins(settings.accounts, hasher, clock, entropy),
-            local_methods=LocalMethods(settings.federation),
-            trail=trail,
-        ),
+        sign_in=sign_in,
+        registry=_registry(settings, lifecycle, sign_in, keyring, hasher, trail, clock, entropy),
         jobs=Loop(app, jobs),
         notices=notices,
         outbox=OutboxLoop(app, delivery),
@@ -230,6 +239,26 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
         codes=codes,
         extension=extension,
         reports=Reports(trail, clock),
+    )
+
+
+def _registry(  # noqa: PLR0913, PLR0917 - everything that a change of the register touches
+    settings: Settings,
+    lifecycle: Lifecycle,
+    sign_in: SignIn,
+    keyring: Keyring,
+    hasher: SecretHasher,
+    trail: Trail,
+    clock: Clock,
+    entropy: Entropy,
+) -> Registry:
+    enablement = Enablement(lifecycle, trail, clock)
+    users = Users(enablement, sign_in.passwords, sign_in.local_methods, trail=trail, clock=clock, entropy=entropy)
+    return Registry(
+        users=users,
+        user_import=UserImport(users, trail),
+        clients=Clients(enablement, keyring, hasher, trail=trail, clock=clock, entropy=entropy),
+        resources=Resources(settings.issuer, trail),
     )
 
 

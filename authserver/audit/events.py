@@ -511,6 +511,20 @@ class UserChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsersImported(Event):
+    """Many users were brought in at once; each that was created or changed has an event of its own before this one."""
+
+    name: ClassVar[str] = "users:imported"
+
+    by: str
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClientChanged(Event):
     """A client was created, changed, disabled, enabled, or a secret of it made or revoked."""
 

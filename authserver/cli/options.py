@@ -1,10 +1,14 @@
 """What options of several commands have in common: lists of words in one option, tables, moments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
+
+from authserver.protocol.refusals import NotFound, Refusal
+from authserver.registry.refusals import Wrong
 
 
 class Words(click.ParamType[list[str]]):
@@ -34,6 +38,29 @@ def given(**values: object) -> dict[str, Any]:
 def refuse(words: str) -> NoReturn:
     """End the command with its reason; what it has written is rolled back."""
     raise click.ClickException(words)
+
+
+_ARGUMENTS = frozenset({"username", "client_id", "uri"})
+_OPTIONS = {"grant_types": "grants", "owner_client_id": "owner"}
+
+
+@contextmanager
+def registering(what: str, kind: str) -> Iterator[None]:
+    """Say why a change of what is registered is refused: the register's own words, with what was typed."""
+    try:
+        yield
+    except NotFound:
+        refuse(f"{what}: no such {kind}; see: authserver {kind}s list")
+    except Refusal as refusal:
+        wrongs: Sequence[Wrong] = getattr(refusal, "wrongs", ())
+        refuse("; ".join(_said(wrong, what) for wrong in wrongs) or refusal.public)
+
+
+def _said(wrong: Wrong, what: str) -> str:
+    if wrong.field in _ARGUMENTS:
+        return f"{what}: {wrong.words}"
+    option = "--" + _OPTIONS.get(wrong.field, wrong.field).replace("_", "-")
+    return f"{option}: {wrong.value} {wrong.words}" if wrong.value else f"{option} {wrong.words}"
 
 
 def echo_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,34 +1,25 @@
 """`authserver resources`: the resource servers that tokens are for, their scopes, and which role has which."""
 
-import re
 from typing import Any
 
 import click
 
-from authserver.app import Wired
-from authserver.audit.events import ResourceChanged
 from authserver.cli import Options
-from authserver.cli.options import Words, echo_table, given, refuse
+from authserver.cli.options import Words, echo_table, given, registering
 from authserver.cli.wiring import working
 from authserver.protocol.names import Role
-from authserver.protocol.scopes import Scope, parse_scope
-from authserver.storage import DbSession, clients, resources
-from authserver.storage.database import Work
-from authserver.storage.tables import Resource
-from authserver.tokens.targets import is_absolute_uri
+from authserver.protocol.scopes import Scope
+from authserver.registry.resources import CLAIMS, IDENTIFIERS, ScopeEntry
+from authserver.storage import resources
 
 BY = "cli"
-_IDENTIFIERS = ("id", "username", "email")
-_CLAIMS = ("name", "email", "username", "population", "tier", "country", "roles", "groups")
-_MAX_URI, _MAX_SCOPE = 512, 128
-_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,255}")
 
 _NAME = click.option("--name", help="What people know it by.")
 _OWNER = click.option("--owner", help="The client that introspects tokens for it; empty for none.")
 _IDENTIFIER = click.option(
-    "--subject-identifier", type=click.Choice(_IDENTIFIERS), help="What of a user becomes `sub`; by default the id."
+    "--subject-identifier", type=click.Choice(IDENTIFIERS), help="What of a user becomes `sub`; by default the id."
 )
-_EXTRA = click.option("--extra-claims", type=Words(_CLAIMS), help=f"Further claims: some of {', '.join(_CLAIMS)}.")
+_EXTRA = click.option("--extra-claims", type=Words(CLAIMS), help=f"Further claims: some of {', '.join(CLAIMS)}.")
 _VISIBLE = click.option(
     "--reason-visible/--no-reason-visible", default=None, help="Its introspection tells an impersonation's reason."
 )
@@ -49,17 +40,9 @@ def command() -> None:
 @click.pass_obj
 def register(options: Options, /, uri: str, **fields: Any) -> None:  # noqa: ANN401 - the options
     """Register a resource server; then give it scopes with `scope`."""
-    if not is_absolute_uri(uri) or len(uri) > _MAX_URI:
-        refuse(f"{uri}: must be an absolute URI without a fragment (RFC 8707)")
     values = _values(fields)
-    with working(options) as (server, work):
-        work.lock()
-        if resources.find(work.session, [uri]):
-            refuse(f"{uri} is registered already; see: authserver resources set --help")
-        _check_owner(work.session, values)
-        row = {"name": uri, "subject_identifier": "id", "extra_claims": [], "reason_visible": False, **values}
-        resources.put(work.session, Resource(uri=uri, **row))
-        _record(server, work, uri, "registered", values)
+    with working(options) as (server, work), registering(uri, "resource"):
+        server.registry.resources.register(work, uri, values, by=BY)
     click.echo(f"Registered {uri}.")
 
 
@@ -76,13 +59,8 @@ def set_(options: Options, /, uri: str, **fields: Any) -> None:  # noqa: ANN401 
     values = _values(fields)
     if not values:
         raise click.UsageError("nothing to change was given")
-    with working(options) as (server, work):
-        work.lock()
-        _check_not_issuer(server, uri)
-        _find(work.session, uri)
-        _check_owner(work.session, values)
-        resources.put(work.session, Resource(uri=uri, **values))
-        _record(server, work, uri, "changed", values)
+    with working(options) as (server, work), registering(uri, "resource"):
+        server.registry.resources.change(work, uri, values, by=BY)
     click.echo(f"Changed {uri}: {', '.join(sorted(values))}.")
 
 
@@ -91,15 +69,7 @@ def _values(fields: dict[str, Any]) -> dict[str, Any]:
     values = given(**fields)
     if "owner" in values:
         values["owner_client_id"] = values.pop("owner") or None
-    if _TEXT.fullmatch(values.get("name", "")) is None:
-        refuse("--name has at most 255 characters")
     return values
-
-
-def _check_owner(session: DbSession, values: dict[str, Any]) -> None:
-    owner = values.get("owner_client_id")
-    if owner is not None and clients.find(session, owner) is None:
-        refuse(f"--owner: {owner}: no such client; see: authserver clients create --help")
 
 
 @command.command()
@@ -114,30 +84,17 @@ def scope(  # noqa: PLR0913, PLR0917 - one parameter an option
     options: Options, uri: str, name: str, access: str, roles: list[str], description: str, *, non_delegable: bool
 ) -> None:
     """Register a scope of a resource server, or change it: everything about it is given anew."""
-    if not _is_scope(name):
-        refuse(f"{name!r} is no scope (RFC 6749 section 3.3)")
-    if _TEXT.fullmatch(description) is None:
-        refuse("--description has at most 255 characters")
-    with working(options) as (server, work):
-        work.lock()
-        _check_not_issuer(server, uri)
-        _find(work.session, uri)
-        known = resources.scopes_of(work.session).get(name)
-        if known is not None and known.resource != uri:
-            refuse(f"{name} belongs to {known.resource}: a scope has one resource")
-        row = Scope(name, uri, "read" if access == "read" else "write", non_delegable=non_delegable)
-        resources.put_scope(work.session, row, roles=roles, description=description)
-        resources.take_from_roles(work.session, name, but=roles)
-        changes = {"scope": name, "access": access, "non_delegable": non_delegable, "roles": roles}
-        _record(server, work, uri, "scope_registered" if known is None else "scope_changed", changes)
+    entry = ScopeEntry(
+        name=name,
+        access="read" if access == "read" else "write",
+        non_delegable=non_delegable,
+        roles=tuple(Role(role) for role in roles),
+        description=description,
+    )
+    with working(options) as (server, work), registering(uri, "resource"):
+        server.registry.resources.change(work, uri, {}, [entry], by=BY)
+    row = Scope(name, uri, entry.access, non_delegable=non_delegable)
     click.echo(f"{uri} has the scope {name}: {_words(row)}, for {' '.join(roles) or 'nobody yet'}.")
-
-
-def _is_scope(name: str) -> bool:
-    try:
-        return parse_scope(name) == (name,) and len(name) <= _MAX_SCOPE
-    except ValueError:
-        return False
 
 
 @command.command(name="list")
@@ -159,18 +116,3 @@ def _words(scope: Scope) -> str:
     if not scope.name:
         return ""
     return f"{scope.access}, never delegated" if scope.non_delegable else scope.access
-
-
-def _find(session: DbSession, uri: str) -> None:
-    if not resources.find(session, [uri]):
-        refuse(f"{uri} is not registered; see: authserver resources list")
-
-
-def _check_not_issuer(server: Wired, uri: str) -> None:
-    """Leave the issuer's own resource alone: the server keeps it itself."""
-    if uri == server.settings.issuer:
-        refuse(f"{uri} is this server itself, whose scopes are fixed")
-
-
-def _record(server: Wired, work: Work, uri: str, action: str, changes: dict[str, Any]) -> None:
-    server.trail.record(work, ResourceChanged(uri=uri, action=action, by=BY, changes=changes))

@@ -13,12 +13,13 @@ IMPERSONATIONS_END = "impersonations:end"
 IMPERSONATIONS_APPROVE = "impersonations:approve"
 AUDIT_READ = "audit:read"
 DIRECTORY_READ = "directory:read"
+DIRECTORY_WRITE = "directory:write"
 
 ROLE_SCOPES: dict[Role, frozenset[str]] = {
     Role.SUPPORT: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
     Role.LEAD: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END, IMPERSONATIONS_APPROVE}),
     Role.AUDITOR: frozenset({IMPERSONATIONS_READ, AUDIT_READ}),
-    Role.ADMIN: frozenset({IMPERSONATIONS_READ, IMPERSONATIONS_END, AUDIT_READ, DIRECTORY_READ}),
+    Role.ADMIN: frozenset({IMPERSONATIONS_READ, IMPERSONATIONS_END, AUDIT_READ, DIRECTORY_READ, DIRECTORY_WRITE}),
     Role.CUSTOMER: frozenset({CONSENT_GRANT, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
 }
 """The scopes of the issuer itself that each role is entitled to. None of them can ever be delegated."""
@@ -31,6 +32,8 @@ OIDC_SCOPES = frozenset({OPENID, "profile", "email", OFFLINE_ACCESS})
 SCOPES_OF_ROLES = frozenset[str]().union(*ROLE_SCOPES.values())
 """The issuer's scopes that roles alone entitle to. None comes by a device: who began it would decide as its person."""
 ISSUER_SCOPES = OIDC_SCOPES | SCOPES_OF_ROLES
+NEVER_PUBLIC = frozenset({DIRECTORY_WRITE})
+"""What no public client may have: whoever takes its name would rule the server with an admin's click."""
 
 
 def entitled(roles: Iterable[str]) -> frozenset[str]:
@@ -90,6 +93,12 @@ class Caller:
 
 _STAFF_SEEING_ALL = frozenset({Role.LEAD, Role.ADMIN, Role.AUDITOR})
 _ENDING_ANY = frozenset({Role.LEAD, Role.ADMIN})
+_DIRECTORY_READS = ("list_users", "read_user", "list_clients", "read_client", "list_resources")
+_DIRECTORY_WRITES = (
+    *("create_user", "change_user", "disable_user", "enable_user", "reset_user_password", "import_users"),
+    *("create_client", "change_client", "create_client_secret", "disable_client", "enable_client"),
+    *("register_resource", "change_resource"),
+)
 _P, _C, _E = Credential.PERSON, Credential.CLIENT, Credential.EMBED_PAGE
 
 TABLE: tuple[Rule, ...] = (
@@ -191,9 +200,8 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.read_timeline", _P, IMPERSONATIONS_READ, None, Relation.SUBJECT),
     Rule("api.read_statistics", _P, AUDIT_READ, frozenset({Role.AUDITOR, Role.ADMIN})),
     Rule("api.read_statistics", _P, IMPERSONATIONS_READ, frozenset({Role.LEAD})),
-    Rule("api.list_users", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
-    Rule("api.list_clients", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
-    Rule("api.list_resources", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    *(Rule(f"api.{name}", _P, DIRECTORY_READ, frozenset({Role.ADMIN})) for name in _DIRECTORY_READS),
+    *(Rule(f"api.{name}", _P, DIRECTORY_WRITE, frozenset({Role.ADMIN})) for name in _DIRECTORY_WRITES),
     Rule("appetize.create_handoff", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", Credential.CONFIG_SECRET),

@@ -1,6 +1,6 @@
 """Clients, their secrets and their used assertions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,13 @@ def find(session: DbSession, client_id: str, *, hold: bool = False) -> Registere
     """Return the client or None; `hold` keeps others from changing it until the commit."""
     query = select(Client).where(Client.client_id == client_id).execution_options(populate_existing=True)
     row = session.scalars(query.with_for_update(read=True) if hold else query).one_or_none()
+    return None if row is None else _registered(row)
+
+
+def hold(session: DbSession, client_id: str) -> RegisteredClient | None:
+    """Return the client, and keep everybody else from changing it or its secrets until the commit."""
+    query = select(Client).where(Client.client_id == client_id).execution_options(populate_existing=True)
+    row = session.scalars(query.with_for_update(key_share=True)).one_or_none()
     return None if row is None else _registered(row)
 
 
@@ -77,6 +84,11 @@ def add(session: DbSession, row: Client) -> None:
     session.flush()
 
 
+def add_new(session: DbSession, values: Mapping[str, Any]) -> bool:
+    """Register a client; False where there is one of that id already."""
+    return insert_ignoring(session, Client, values)
+
+
 def set_enabled(session: DbSession, client_id: str, *, enabled: bool) -> bool:
     """Enable or disable a client; tell whether that changed anything."""
     statement = update(Client).where(Client.client_id == client_id, Client.enabled != enabled).values(enabled=enabled)
@@ -111,6 +123,13 @@ def has_secret(session: DbSession, client_id: str, *, now: int) -> bool:
     living = ClientSecret.revoked_at.is_(None) & (ClientSecret.expires_at.is_(None) | (ClientSecret.expires_at > now))
     query = select(ClientSecret.secret_hash).where(ClientSecret.client_id == client_id, living).limit(1)
     return session.scalar(query) is not None
+
+
+def living_secrets(session: DbSession, client_id: str, *, now: int) -> list[tuple[int, int | None]]:
+    """Return when each secret that lives was made, and when it runs out; never the secret, which nobody knows."""
+    living = ClientSecret.revoked_at.is_(None) & (ClientSecret.expires_at.is_(None) | (ClientSecret.expires_at > now))
+    query = select(ClientSecret.created_at, ClientSecret.expires_at).where(ClientSecret.client_id == client_id, living)
+    return [(row.created_at, row.expires_at) for row in session.execute(query.order_by(ClientSecret.created_at)).all()]
 
 
 def expire_secrets(session: DbSession, client_id: str, *, at: int, but: str) -> None:

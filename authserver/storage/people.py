@@ -1,12 +1,14 @@
 """People and their sessions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, cast, select, update
+from sqlalchemy import ColumnElement, String, cast, or_, select, update
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.names import Population
+from authserver.storage.dialect import insert_ignoring
 from authserver.storage.tables import Session as SessionRow
 from authserver.storage.tables import User
 
@@ -50,9 +52,47 @@ def enabled_with_role(session: DbSession, role: str, *, but: Iterable[str], limi
     return list(session.scalars(query).all())
 
 
-def listing(session: DbSession, *, after: str, limit: int) -> Sequence[User]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which people are looked for; `text` is part of an id, a name, a user name or an address."""
+
+    text: str = ""
+    population: str | None = None
+    role: str | None = None
+    enabled: bool | None = None
+
+
+_EVERYBODY = Wanted()
+
+
+def listing(session: DbSession, wanted: Wanted = _EVERYBODY, *, after: str, limit: int) -> Sequence[User]:
     """Return a page of people by id."""
-    return session.scalars(select(User).where(User.id > after).order_by(User.id).limit(limit)).all()
+    return session.scalars(select(User).where(User.id > after, *_of(wanted)).order_by(User.id).limit(limit)).all()
+
+
+def _of(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.text:
+        columns = (User.id, User.username, User.name, User.email)
+        found.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
+    if wanted.population is not None:
+        found.append(User.population == wanted.population)
+    if wanted.role is not None:
+        found.append(cast(User.roles, String).contains(f'"{wanted.role}"', autoescape=True))
+    if wanted.enabled is not None:
+        found.append(User.enabled == wanted.enabled)
+    return found
+
+
+def by_usernames(session: DbSession, usernames: Iterable[str]) -> dict[str, User]:
+    """Return people by user name, as they are now."""
+    query = select(User).where(User.username.in_(set(usernames))).execution_options(populate_existing=True)
+    return {row.username: row for row in session.scalars(query).all()}
+
+
+def add_new(session: DbSession, values: Mapping[str, Any]) -> bool:
+    """Add a person; False where there is one of that user name already."""
+    return insert_ignoring(session, User, values)
 
 
 def add(session: DbSession, row: User) -> None:

@@ -1,12 +1,13 @@
 """Resource servers, their scopes, and which role has which."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.scopes import Scope
-from authserver.storage.dialect import insert_for
+from authserver.storage.dialect import insert_for, insert_ignoring
 from authserver.storage.tables import Resource, RoleScope, ScopeRow
 
 
@@ -53,6 +54,16 @@ def put(session: DbSession, row: Resource) -> None:
     """Register a resource server, or change it."""
     session.merge(row)
     session.flush()
+
+
+def add_new(session: DbSession, values: Mapping[str, Any]) -> bool:
+    """Register a resource server; False where there is one of that URI already."""
+    return insert_ignoring(session, Resource, values)
+
+
+def hold(session: DbSession, uri: str) -> None:
+    """Keep everybody else who holds this one from going on until the commit."""
+    session.scalars(select(Resource.uri).where(Resource.uri == uri).with_for_update(key_share=True)).all()
 
 
 def put_scope(session: DbSession, scope: Scope, *, roles: Iterable[str], description: str = "") -> None:

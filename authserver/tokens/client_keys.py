@@ -6,11 +6,15 @@ from typing import Any, cast
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, KeySetSerialization
+from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
 
 ASSERTION_ALGS = ("ES256", "RS256", "PS256", "EdDSA")
 """What a client may sign its assertions with."""
 _ASYMMETRIC = frozenset({"EC", "RSA", "OKP"})
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_ELSEWHERE = frozenset({"x5u", "jku"})
+_MAX_KEYS = 16
+_MIN_RSA_BITS = 2048
 _UNREADABLE = (JoseError, LookupError, TypeError, ValueError, RecursionError)
 
 
@@ -44,13 +48,19 @@ def check_public(jwks: object) -> dict[str, Any]:
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(jwks, dict) or not isinstance(keys, list) or not keys:
         raise ValueError("is no JWK Set with a key in it")
+    if set(jwks) != {"keys"} or len(keys) > _MAX_KEYS:
+        raise ValueError(f"holds something else than up to {_MAX_KEYS} keys")
     for key in keys:
         if not isinstance(key, dict) or key.get("kty") not in _ASYMMETRIC:
             raise ValueError("holds something else than EC, RSA and OKP keys")
-        if "d" in key:
+        if _ELSEWHERE & set(key):
+            raise ValueError("names an address for its keys; this server fetches none, so give the keys themselves")
+        if _PRIVATE & set(key):
             raise ValueError("holds a private key; give the public part alone, the private one stays with the client")
     try:
-        read_key_set(jwks)
-    except (JoseError, LookupError, TypeError, ValueError):
+        found = read_key_set(jwks).keys
+    except (JoseError, LookupError, TypeError, ValueError, RecursionError):
         raise ValueError("holds a key that cannot be read") from None
+    if any(isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS for key in found):
+        raise ValueError(f"holds an RSA key of less than {_MIN_RSA_BITS} bits")
     return dict(jwks)

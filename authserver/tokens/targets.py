@@ -126,10 +126,16 @@ def narrow(whole: Target, named: Iterable[str], scope: str | None) -> Target:
 
 
 def is_redirect_uri(text: str) -> bool:
-    """Tell whether a client may register `text`: https, http on loopback, or an app's own scheme (RFC 8252 §7)."""
-    if not is_absolute_uri(text):
+    """Tell whether a client may register `text`: https, http on loopback, or an app's own scheme (RFC 8252 §7).
+
+    One is compared by its characters (RFC 9700 §2.1): a `*` would look as if it stood for something, and a user's name
+    before the host as if that were the host.
+    """
+    if not is_absolute_uri(text) or "*" in text:
         return False
     parts = urlsplit(text)
+    if "@" in parts.netloc:
+        return False
     if parts.scheme == "http":
         return parts.hostname in {"127.0.0.1", "::1", "localhost"}
     return parts.scheme == "https" or "." in parts.scheme

@@ -6,7 +6,17 @@ from typing import Any, Self
 
 import pytest
 
-from authserver.protocol.access import ISSUER_SCOPES, ROLE_SCOPES, TABLE, Caller, Credential, Relation, may_call
+from authserver.protocol.access import (
+    DIRECTORY_READ,
+    DIRECTORY_WRITE,
+    ISSUER_SCOPES,
+    ROLE_SCOPES,
+    TABLE,
+    Caller,
+    Credential,
+    Relation,
+    may_call,
+)
 from authserver.protocol.names import Role
 from authserver.storage import people
 from authserver.tokens.issuer import Draft
@@ -50,6 +60,21 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.list_users": ("GET", "/api/v1/users", None),
     "api.list_clients": ("GET", "/api/v1/clients", None),
     "api.list_resources": ("GET", "/api/v1/resources", None),
+    "api.read_user": ("GET", "/api/v1/users/{customer}", None),
+    "api.create_user": ("POST", "/api/v1/users", {"username": "nova"}),
+    "api.change_user": ("PATCH", "/api/v1/users/{customer}", {"tier": "vip"}),
+    "api.disable_user": ("POST", "/api/v1/users/{customer}/disable", None),
+    "api.enable_user": ("POST", "/api/v1/users/{customer}/enable", None),
+    "api.reset_user_password": ("POST", "/api/v1/users/{customer}/password", None),
+    "api.import_users": ("POST", "/api/v1/users/import", {"rows": [{"username": "nova"}]}),
+    "api.read_client": ("GET", "/api/v1/clients/other-backend", None),
+    "api.create_client": ("POST", "/api/v1/clients", {"client_id": "crm"}),
+    "api.change_client": ("PATCH", "/api/v1/clients/other-backend", {"name": "Another"}),
+    "api.create_client_secret": ("POST", "/api/v1/clients/other-backend/secrets", {}),
+    "api.disable_client": ("POST", "/api/v1/clients/other-backend/disable", None),
+    "api.enable_client": ("POST", "/api/v1/clients/other-backend/enable", None),
+    "api.register_resource": ("POST", "/api/v1/resources", {"uri": "https://loans.example.com"}),
+    "api.change_resource": ("PATCH", f"/api/v1/resources?uri={API}", {"name": "Mine"}),
     "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
     "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
     "appetize.handoff_code": ("POST", "/appetize/handoffs/{handoff}/code", None),
@@ -58,6 +83,8 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "pages.revoke_support_code": ("DELETE", "/session/support-codes/{code}", None),
 }
 """Every call that shows or changes data with a bearer token."""
+DIRECTORY = frozenset(rule.endpoint for rule in TABLE if rule.scope in {DIRECTORY_READ, DIRECTORY_WRITE})
+"""What is the admins' alone, whoever it is about."""
 MAY: dict[str, set[str]] = {
     "api.read_me": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
     "api.read_options": {"agent", "agent2", "lead"},
@@ -84,9 +111,7 @@ MAY: dict[str, set[str]] = {
     "api.verify_audit_trail": {"auditor", "admin"},
     "api.read_timeline": {"agent", "lead", "auditor", "admin", "customer"},
     "api.read_statistics": {"lead", "auditor", "admin"},
-    "api.list_users": {"admin"},
-    "api.list_clients": {"admin"},
-    "api.list_resources": {"admin"},
+    **{endpoint: {"admin"} for endpoint in DIRECTORY},
     "appetize.create_handoff": {"agent"},
     "appetize.handoff_config": {"agent"},
     "appetize.handoff_code": {"agent"},
@@ -99,7 +124,7 @@ COLLECTIONS = frozenset(
     endpoint
     for endpoint, (_, path, _) in CALLS.items()
     if path.startswith(("/api/v1", "/session")) and ("{" not in path or "/customers/" in path)
-)
+).union(DIRECTORY)
 """What asks only who the caller is, not what is theirs."""
 OF_CUSTOMERS = frozenset({"pages.revoke_support_code", "api.withdraw_consent"})
 """What is looked up among a customer's own: staff are refused before."""

@@ -19,12 +19,20 @@ def test_people_are_listed_by_id_with_what_policy_knows_of_them(world: World) ->
         "id": world.id("vip"),
         "username": "vip@example.com",
         "name": "Vivian Customer",
+        "email": "vip@example.com",
+        "email_verified": True,
         "population": "customers",
         "tier": "vip",
         "country": "SE",
         "roles": ["customer"],
         "groups": [],
+        "conflicts": [],
+        "locale": "",
+        "time_zone": "",
+        "appearance": "",
+        "app_version": "",
         "enabled": True,
+        "created_at": "2027-01-15T08:00:00.000Z",
     }
     assert [item["username"] for item in items if not item["enabled"]] == ["disabled@example.com"]
 

@@ -114,7 +114,7 @@ def test_what_is_a_client_id_is_taken(world: World, command: Command, client_id:
         (("--accepts-tokens-of", "nobody"), "--accepts-tokens-of: nobody is not registered"),
         (("--ways", "A Z"), "'Z' is not one of A, B, C, D"),
         (("--grants", "password"), "'password' is not one of"),
-        (("--auth-method", "private_key_jwt"), "needs --jwks FILE"),
+        (("--auth-method", "private_key_jwt"), "--jwks is needed"),
     ],
 )
 def test_what_would_not_work_is_refused_and_nothing_is_written(

@@ -80,7 +80,12 @@ def test_trail_has_the_roles_that_were_given_but_nothing_personal(world: World, 
         ("new", ("--country", "Sweden"), "--country is two capital letters"),
         ("new", ("--tier", "a b"), "--tier is"),
         ("new", ("--name", ""), "--name has 1 to 255 characters"),
-        ("new", ("--conflicts", "nobody"), "nobody: no such user"),
+        ("new", ("--conflicts", "nobody"), "--conflicts: nobody is no user"),
+        ("new", ("--name", "a\u202eb"), "--name has 1 to 255 characters"),
+        ("new", ("--locale", "swedish"), "--locale is a language tag"),
+        ("new", ("--time-zone", "Europe/Nowhere"), "--time-zone is an IANA time zone"),
+        ("new", ("--appearance", "pink"), "'pink' is not one of"),
+        ("new", ("--app-version", "1 2"), "--app-version is up to 64"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(

@@ -1,0 +1,1 @@
+"""What is registered: people, clients, resource servers; the command line and the API change them by the same rules."""
