@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from authserver.accounts.throttle import Throttle
+from authserver.api.configuration_parts import ConfigurationParts
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
 from authserver.appetize.parts import AppetizeParts
@@ -52,3 +53,4 @@ class ApiParts:
     slots: Slots
     throttle: Throttle
     refusals: Evidence
+    configuration: ConfigurationParts

@@ -21,6 +21,7 @@ STAFF_AND_CUSTOMERS = {
 }
 ONE = "/api/v1/impersonations/{id}"
 ACTIONS = [{"id": "1", "kind": "view.accounts", "at": "2027-01-15T08:00:00Z"}]
+APP = {"build_id": "b", "platform": "ios"}
 CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.start_impersonation": ("POST", "/api/v1/impersonations", {"subject": "{customer}", **REASON}),
     "api.list_impersonations": ("GET", "/api/v1/impersonations", None),
@@ -42,6 +43,17 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.list_users": ("GET", "/api/v1/users", None),
     "api.list_clients": ("GET", "/api/v1/clients", None),
     "api.list_resources": ("GET", "/api/v1/resources", None),
+    "api.list_apps": ("GET", "/api/v1/appetize/apps", None),
+    "api.read_app": ("GET", "/api/v1/appetize/apps/demo-bank", None),
+    "api.create_app": ("POST", "/api/v1/appetize/apps", {"name": "new", "settings": APP}),
+    "api.change_app": ("PUT", "/api/v1/appetize/apps/demo-bank", {"settings": APP}),
+    "api.disable_app": ("DELETE", "/api/v1/appetize/apps/demo-bank", None),
+    "api.list_issuers": ("GET", "/api/v1/issuers", None),
+    "api.list_keys": ("GET", "/api/v1/keys", None),
+    "api.rotate_keys": ("POST", "/api/v1/keys/rotate", {"use": "sig"}),
+    "api.read_policy": ("GET", "/api/v1/policy", None),
+    "api.try_policy": ("POST", "/api/v1/policy/try", {}),
+    "api.read_health": ("GET", "/api/v1/health", None),
     "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
     "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
     "appetize.handoff_code": ("POST", "/appetize/handoffs/{handoff}/code", None),
@@ -71,6 +83,17 @@ MAY: dict[str, set[str]] = {
     "api.list_users": {"admin"},
     "api.list_clients": {"admin"},
     "api.list_resources": {"admin"},
+    "api.list_apps": {"admin"},
+    "api.read_app": {"admin"},
+    "api.create_app": {"admin"},
+    "api.change_app": {"admin"},
+    "api.disable_app": {"admin"},
+    "api.list_issuers": {"admin"},
+    "api.list_keys": {"admin"},
+    "api.rotate_keys": {"admin"},
+    "api.read_policy": {"admin"},
+    "api.try_policy": {"admin"},
+    "api.read_health": {"admin"},
     "appetize.create_handoff": {"agent"},
     "appetize.handoff_config": {"agent"},
     "appetize.handoff_code": {"agent"},
