@@ -1,7 +1,7 @@
 """Settings of the handoff to Appetize: the embed page's origin, and the apps with how each gets its value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -56,17 +56,20 @@ def _template(value: str) -> str:
 BuildId = Annotated[str, StringConstraints(pattern=_BUILD)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
 Words = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]{1,64}$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+_Few = Field(max_length=100)
 
 
 class App(Section):
     """A mobile app that Appetize streams, how it gets its value, and which agents may use it.
 
-    `builds` names further builds by the app's version; `roles` and `groups` are whose members may use it, empty for
-    every agent. Only settings that the vendor's SDK knows can be set.
+    `builds` names further builds by the app's version, `version` is that of `build_id`; `roles` and `groups` are whose
+    members may use it, empty for every agent. Only settings that the vendor's SDK knows can be set.
     """
 
     build_id: BuildId
-    builds: Mapping[Version, BuildId] = Field(default_factory=dict)
+    builds: Annotated[Mapping[Version, BuildId], _Few] = Field(default_factory=dict)
+    version: Version | None = None
     platform: Literal["ios", "android"]
     sdk_url: Annotated[str, AfterValidator(_script)] = "https://js.appetize.io/embed.js"
     base_url: Origin = "https://appetize.io"
@@ -74,13 +77,13 @@ class App(Section):
     passes: Literal["token", "code"] | None = None
     param: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")] = "impersonatedUserToken"
     deep_link: Annotated[str, AfterValidator(_template)] = f"appetize://impersonation/{PLACE}"
-    roles: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    allowed_origins: tuple[Origin, ...] = ()
+    roles: Annotated[tuple[Line, ...], _Few] = ()
+    groups: Annotated[tuple[Line, ...], _Few] = ()
+    allowed_origins: Annotated[tuple[Origin, ...], _Few] = ()
     record: bool = False
     debug: bool = False
     proxy: Literal["intercept"] | None = None
-    device: str | None = None
+    device: Line | None = None
     os_version: Words | None = None
     scale: Annotated[int, Field(ge=10, le=100)] | Literal["auto"] | None = None
     region: Literal["us", "eu"] | None = None
@@ -126,13 +129,36 @@ class App(Section):
 
         Where no builds are named any id is taken at its word; where some are, another one is never run.
         """
-        if asked is None or asked == self.build_id:
+        if asked is None or asked in {self.build_id, self.version}:
             return self.build_id, False
         if asked in self.builds:
             return self.builds[asked], False
         if asked in self.builds.values():
             return asked, False
-        return (self.build_id, True) if self.builds else (asked, False)
+        return (self.build_id, True) if self.builds or self.version else (asked, False)
+
+    def build_for(self, asked: str | None, customers: str) -> tuple[str, bool]:
+        """Return the build to run, and whether it is another than what was asked for, or than the customer's version.
+
+        What is asked for goes first. A version (empty: unknown) is never taken for a build's id; where the app names
+        no version at all, nobody can say that it is another.
+        """
+        if asked is not None or not customers:
+            return self.build(asked)
+        if customers in self.builds:
+            return self.builds[customers], False
+        return self.build_id, bool(self.builds or self.version) and customers != self.version
+
+    def problems(self, *, demo: bool, max_token_bytes: int) -> Iterator[tuple[str, str]]:
+        """Say what does not go together with the rest of the settings: the setting, and what is wrong with it."""
+        if self.by_link and not self.gives_codes and len(self.link("")) + max_token_bytes > MAX_LINK_CHARS:
+            yield (
+                "passes",
+                f'a token by deep link can exceed {MAX_LINK_CHARS} characters, where iOS cuts it; pass a "code"',
+            )
+        for key, url in (("sdk_url", self.sdk_url), ("base_url", self.base_url)):
+            if not demo and urlsplit(url).scheme != "https":
+                yield key, "must be https"
 
     def link(self, value: str) -> str:
         """Return the deep link that carries a value."""
@@ -161,17 +187,9 @@ class Appetize(Section):
         if self.embed_origin:
             _check_origin(self.embed_origin, issuer, demo=demo)
         for name, app in self.apps.items():
-            here = f"appetize.apps.{name}"
-            if app.by_link and not app.gives_codes and len(app.link("")) + max_token_bytes > MAX_LINK_CHARS:
-                msg = (
-                    f"{here}.passes: a token by deep link can exceed {MAX_LINK_CHARS} characters, where iOS cuts it; "
-                    'pass a "code"'
-                )
+            for key, problem in app.problems(demo=demo, max_token_bytes=max_token_bytes):
+                msg = f"appetize.apps.{name}.{key}: {problem}"
                 raise ValueError(msg)
-            for key, url in (("sdk_url", app.sdk_url), ("base_url", app.base_url)):
-                if not demo and urlsplit(url).scheme != "https":
-                    msg = f"{here}.{key}: must be https"
-                    raise ValueError(msg)
 
 
 def _check_origin(embed: str, issuer: str, *, demo: bool) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from authserver.api.actions import add_actions
 from authserver.api.call import call, govern
+from authserver.api.configuration import add_configuration
 from authserver.api.consents import add_consents
 from authserver.api.decisions import add_decisions
 from authserver.api.desk import add_desk
@@ -59,6 +60,7 @@ def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     add_timeline(api)
     add_statistics(api)
     add_directory(api)
+    add_configuration(api)
     add_document(api)
     appetize = _blueprint("appetize", "/appetize", documented=documented)
     add_handoffs(appetize)

@@ -68,10 +68,11 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
     @blueprint.after_request
     def share(response: Response) -> Response:
         """Let the pages of allow-listed origins read the configuration's answers, and ask first (Fetch, CORS)."""
-        origin, apps = request.headers.get("Origin"), call().parts.settings.appetize.apps.values()
+        origin = request.headers.get("Origin")
         if request.endpoint == f"{blueprint.name}.handoff_config":
             response.headers["Vary"] = "Origin"
-            if origin is not None and any(origin in app.allowed_origins for app in apps):
+            present = call()
+            if origin is not None and present.parts.appetize.apps.names(present.work.session, origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Methods"] = "POST"
                 response.headers["Access-Control-Allow-Headers"] = "Content-Type"

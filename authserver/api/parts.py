@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from authserver.accounts.throttle import Throttle
+from authserver.api.configuration_parts import ConfigurationParts
 from authserver.api.prover import Prover
 from authserver.api.slots import Slots
 from authserver.api.watch import Watch
@@ -58,3 +59,4 @@ class ApiParts:
     refusals: Evidence
     prover: Prover
     registry: Registry
+    configuration: ConfigurationParts

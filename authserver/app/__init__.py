@@ -47,7 +47,7 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     add_edges(app, wired, refusals)
     app.register_blueprint(operations(metrics, settings))
     app.register_error_handler(HTTPException, refusals.http_error)
-    harden(app, settings, refusals)
+    harden(app, settings, wired.apps, refusals)
     log_faults(app)
     return app
 

@@ -7,6 +7,7 @@ from flask_openapi.openapi import OpenAPI
 
 from authserver.accounts.devices import Devices
 from authserver.api.blueprints import create_blueprints
+from authserver.api.configuration_parts import ConfigurationParts
 from authserver.api.parts import ApiParts
 from authserver.api.prover import Prover
 from authserver.api.slots import Slots
@@ -16,6 +17,7 @@ from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.devices import Devices as HandoffDevices
 from authserver.appetize.found import Registry
 from authserver.appetize.handoffs import Handoffs
+from authserver.appetize.managed_apps import ManagedApps
 from authserver.appetize.minter import Minter
 from authserver.appetize.pages import EmbedPages
 from authserver.appetize.parts import AppetizeParts
@@ -145,6 +147,13 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         refusals=refusals,
         prover=Prover(settings.audit.anchor_file, wired.keyring.head_verifier),
         registry=wired.registry,
+        configuration=ConfigurationParts(
+            apps=ManagedApps(wired.apps, wired.trail, clock),
+            trusted=wired.federation.trusted,
+            keyring=wired.keyring,
+            judge=wired.judge,
+            jobs_done_at=lambda: wired.jobs.done_at,
+        ),
     )
     app.register_blueprint(create_oauth(oauth))
     app.register_blueprint(create_pages(pages))
@@ -165,7 +174,7 @@ def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:
         wired.entropy,
         wired.hasher,
     )
-    registry, minter = Registry(settings), Minter(wired.lifecycle, minting, wired.issuer)
+    registry, minter = Registry(wired.apps), Minter(wired.lifecycle, minting, wired.issuer)
     sessions = DeviceSessions(wired.settings.impersonation, trail, clock)
     codes = HandoffCodes(
         settings,
@@ -178,6 +187,7 @@ def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:
         entropy=entropy,
     )
     return AppetizeParts(
+        apps=wired.apps,
         registry=registry,
         handoffs=Handoffs(
             settings,
@@ -191,7 +201,7 @@ def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:
             entropy=entropy,
         ),
         codes=codes,
-        renewal=Renewal(minter, clock),
+        renewal=Renewal(registry, minter, clock),
         pages=EmbedPages(
             settings, registry=registry, devices=sessions, hasher=hasher, trail=trail, clock=clock, entropy=entropy
         ),

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from authserver import telemetry
+from authserver.appetize.apps import AppOrigins, Apps
 from authserver.settings import Settings
 from authserver.storage.database import db, is_busy
 from authserver.web.limits import Anything, Limits, address_in
@@ -43,7 +44,7 @@ def operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
+def harden(app: OpenAPI, settings: Settings, apps: Apps, refusals: Evidence) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -51,6 +52,8 @@ def harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
     }
     if settings.issuer.startswith("https"):
         fixed["Strict-Transport-Security"] = "max-age=31536000"
+
+    app_origins = _InApp(app, AppOrigins(apps))
 
     @app.after_request
     def headers(response: Response) -> Response:
@@ -62,7 +65,7 @@ def harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
         if path in {"/oauth/authorize", "/oauth/logout"}:  # clients' pages post there (OIDC Core §3.1.2.1)
             return Anything()
         if path.startswith("/appetize/handoffs/") and path.endswith("/config"):
-            return frozenset(origin for entry in settings.appetize.apps.values() for origin in entry.allowed_origins)
+            return app_origins
         if path == "/session/token":
             return settings.session_token.allowed_origins()
         return frozenset()
@@ -77,6 +80,18 @@ def harden(app: OpenAPI, settings: Settings, refusals: Evidence) -> None:
         headers=fixed,
         turned_away=refusals.turn_away,
     )
+
+
+class _InApp:
+    """A container that is looked into before there is a request: each time in an app context of its own."""
+
+    def __init__(self, app: OpenAPI, items: Container[str]) -> None:
+        self._app = app
+        self._items = items
+
+    def __contains__(self, item: object) -> bool:
+        with self._app.app_context():
+            return item in self._items
 
 
 def log_faults(app: OpenAPI) -> None:

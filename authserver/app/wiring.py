@@ -18,6 +18,7 @@ from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
 from authserver.api.watch import Watch
+from authserver.appetize.apps import Apps
 from authserver.appetize.devices import Devices as HandoffDevices
 from authserver.audit.chain import Trail
 from authserver.audit.events import TokenIssued
@@ -114,6 +115,7 @@ class Wired:
     notices: Notices
     outbox: OutboxLoop
     watch: Watch
+    apps: Apps
 
 
 def wire(
@@ -125,6 +127,7 @@ def wire(
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
     judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    judge.loaded_at = clock.now()
     notices = Notices(settings, sealer, trail, clock, entropy)
     send_code = notices.enqueue_consent_code if settings.notification.channels else None
     codes = ConsentCodes(settings.consent, send_code, hasher=hasher, clock=clock, entropy=entropy)
@@ -203,6 +206,7 @@ def wire(
         notices=notices,
         outbox=OutboxLoop(app, delivery),
         watch=Watch(app),
+        apps=Apps(settings),
     )
     return wired, Evidence(trail, strangers, metrics)
 

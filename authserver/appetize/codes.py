@@ -16,7 +16,7 @@ from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.names import PENDING_STATES, State
-from authserver.protocol.refusals import Conflict, Gone, InvalidGrant
+from authserver.protocol.refusals import Conflict, Gone, InvalidGrant, NotFound
 from authserver.settings_appetize import MAX_LINK_CHARS, Appetize
 from authserver.storage import authorizations, handoff_codes, handoffs, impersonations
 from authserver.storage.database import Work
@@ -156,7 +156,10 @@ class HandoffCodes:
         return stored
 
     def _active(self, work: Work, stored: StoredHandoffCode) -> Record:
-        found = self._registry.find(work, stored.handoff_id)
+        try:
+            found = self._registry.find(work, stored.handoff_id)
+        except NotFound as refusal:
+            raise InvalidGrant("handoff_code.app_gone") from refusal
         self._registry.check_agent(work, found.app, found.record.actor_id)
         if found.record.state is not State.ACTIVE or found.record.overdue(self._clock.now()):
             raise InvalidGrant("handoff_code.impersonation_over")

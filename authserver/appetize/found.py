@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from authserver.appetize.apps import Apps
+from authserver.appetize.look import look_of
 from authserver.protocol.names import PENDING_STATES, State
 from authserver.protocol.refusals import AccessDenied, Gone, NotFound
-from authserver.settings_appetize import App, Appetize
+from authserver.settings_appetize import App
 from authserver.storage import handoffs, impersonations, people
 from authserver.storage.database import Work
 from authserver.storage.handoffs import StoredHandoff
@@ -23,17 +25,31 @@ class Found:
 class Registry:
     """Finds handoffs, and knows which agents may use which app."""
 
-    def __init__(self, settings: Appetize) -> None:
-        """Know the apps of `settings`."""
-        self._settings = settings
+    def __init__(self, apps: Apps) -> None:
+        """Know these apps."""
+        self._apps = apps
 
     def find(self, work: Work, handoff_id: str) -> Found:
         """Return a handoff, its app and its impersonation, or raise NotFound."""
         row = handoffs.find(work.session, handoff_id)
         record = None if row is None else impersonations.find(work.session, row.impersonation_id)
-        if row is None or record is None or row.app not in self._settings.apps:
+        app = None if row is None else self._apps.find(work.session, row.app)
+        if row is None or record is None or app is None:
             raise NotFound("handoff.unknown")
-        return Found(handoff=row, app=self._settings.apps[row.app], record=record)
+        return Found(handoff=row, app=app, record=record)
+
+    def app(self, work: Work, name: str, actor_id: str) -> App:
+        """Return an app for an agent, as it is now. Raises NotFound, and AccessDenied where it is not for them."""
+        app = self._apps.find(work.session, name)
+        if app is None:
+            raise NotFound("handoff.app_unknown")
+        self.check_agent(work, app, actor_id)
+        return app
+
+    @staticmethod
+    def build(work: Work, found: Found) -> tuple[str, bool]:
+        """Return the build that a handoff runs, and whether it is another than was asked for or than the customer's."""
+        return found.app.build_for(found.handoff.build, look_of(work.session, found.record.subject_id).app_version)
 
     @staticmethod
     def check_agent(work: Work, app: App, actor_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.configuration import session_configuration
 from authserver.appetize.found import Found, Registry, check_window
+from authserver.appetize.look import look_of
 from authserver.appetize.minter import Minter, Wanted
 from authserver.audit.chain import Trail
 from authserver.audit.events import HandoffConfigured, HandoffCreated
@@ -15,7 +16,7 @@ from authserver.entropy import Entropy
 from authserver.impersonation.asks import ActingPerson
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES
-from authserver.protocol.refusals import Conflict, Gone, InvalidRequest, InvalidScope, InvalidTarget
+from authserver.protocol.refusals import Conflict, Gone, InvalidRequest, InvalidScope, InvalidTarget, NotFound
 from authserver.settings_appetize import Appetize
 from authserver.storage import handoffs, impersonations, resources
 from authserver.storage.database import Work
@@ -32,7 +33,7 @@ class Created:
     config_secret: str = field(repr=False)
     expires_in: int
     build_mismatch: bool
-    """Another build runs than the one that was asked for."""
+    """Another build runs than the one that was asked for, or that the customer has."""
 
 
 class Handoffs:
@@ -51,7 +52,7 @@ class Handoffs:
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        """Hand off to the apps of `settings`."""
+        """Hand off to the apps of `registry`, in the times of `settings`."""
         self._settings = settings
         self._registry = registry
         self._codes = codes
@@ -64,9 +65,11 @@ class Handoffs:
 
     def create(self, work: Work, record: Record, app: str, *, build: str | None, resource: str | None) -> Created:
         """Create a handoff of an impersonation that is active, or waits for a decision."""
-        if app not in self._settings.apps:
-            raise InvalidRequest("handoff.app_unknown", "app is not a configured app.")
-        self._registry.check_agent(work, self._settings.apps[app], record.actor_id)
+        try:
+            wanted = self._registry.app(work, app, record.actor_id)
+        except NotFound as refusal:
+            raise InvalidRequest(refusal.reason, "app is not a configured app.") from refusal
+        version = look_of(work.session, record.subject_id).app_version
         if resource is not None and resource not in record.resources:
             raise InvalidTarget("handoff.resource_not_granted")
         if resource is not None and not set(record.scopes) & resources.scopes_of(work.session, [resource]).keys():
@@ -99,7 +102,7 @@ class Handoffs:
             id=row.id,
             config_secret=secret,
             expires_in=self._settings.handoff_seconds,
-            build_mismatch=self._settings.apps[app].build(build)[1],
+            build_mismatch=wanted.build_for(build, version)[1],
         )
 
     def secret_fits(self, found: Found, secret: str) -> bool:
@@ -118,7 +121,7 @@ class Handoffs:
         waiting = app.by_link and self._begin(work, handoff_id).state in PENDING_STATES
         if waiting:
             self._consume_waiting(work, handoff_id, by)
-            return self._shown(found, None)
+            return self._shown(work, found, None)
         codes: list[str] = []
 
         def consume(record: Record) -> None:
@@ -138,7 +141,7 @@ class Handoffs:
         minted = self._minter.mint(work, wanted, lambda: self._begin(work, handoff_id), consume)
         self._record(work, found, by, minted[0].jti if minted else None)
         value = minted[0].token if minted else next(iter(codes), None)
-        return self._shown(found, value)
+        return self._shown(work, found, value)
 
     def _begin(self, work: Work, handoff_id: str) -> Record:
         found = self._registry.find(work, handoff_id)
@@ -164,6 +167,7 @@ class Handoffs:
         self._trail.record(work, event)
 
     @staticmethod
-    def _shown(found: Found, value: str | None) -> dict[str, Any]:
-        build_id, _ = found.app.build(found.handoff.build)
-        return session_configuration(found.app, build_id, value)
+    def _shown(work: Work, found: Found, value: str | None) -> dict[str, Any]:
+        look = look_of(work.session, found.record.subject_id)
+        build_id, _ = found.app.build_for(found.handoff.build, look.app_version)
+        return session_configuration(found.app, build_id, look, value)

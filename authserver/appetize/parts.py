@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authserver.appetize.apps import Apps
 from authserver.appetize.codes import HandoffCodes
 from authserver.appetize.devices import Devices
 from authserver.appetize.found import Registry
@@ -14,6 +15,7 @@ from authserver.appetize.renewal import Renewal
 class AppetizeParts:
     """Everything of the handoff."""
 
+    apps: Apps
     registry: Registry
     handoffs: Handoffs
     codes: HandoffCodes

@@ -1,12 +1,13 @@
 """Renewal: an app in a device gives the token it has and gets a fresh one, while the impersonation lasts."""
 
+from authserver.appetize.found import Registry
 from authserver.appetize.minter import Minter, Wanted
 from authserver.clock import Clock
 from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.names import State
-from authserver.protocol.refusals import Forbidden, InvalidTarget, InvalidToken
+from authserver.protocol.refusals import AccessDenied, Forbidden, InvalidTarget, InvalidToken, NotFound
 from authserver.protocol.tokens import VerifiedToken
-from authserver.storage import handoff_codes, impersonations, tokens
+from authserver.storage import handoff_codes, handoffs, impersonations, tokens
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.tokens.issuer import Minted
@@ -15,8 +16,9 @@ from authserver.tokens.issuer import Minted
 class Renewal:
     """Mints again by an impersonation's own token, after checking everything again."""
 
-    def __init__(self, minter: Minter, clock: Clock) -> None:
-        """Mint by `minter`."""
+    def __init__(self, registry: Registry, minter: Minter, clock: Clock) -> None:
+        """Mint by `minter`, while an app of `registry` may be used."""
+        self._registry = registry
         self._minter = minter
         self._clock = clock
 
@@ -59,4 +61,18 @@ class Renewal:
         record = impersonations.find(work.session, token.impersonation_id or "")
         if record is None or record.state is not State.ACTIVE or record.overdue(self._clock.now()):
             raise InvalidToken("impersonation.ended")
+        self._check_app(work, record)
         return record
+
+    def _check_app(self, work: Work, record: Record) -> None:
+        """Refuse once no app that the impersonation was handed to may be used by its agent any more."""
+        names = handoffs.apps_of(work.session, record.id)
+        if names and not any(self._is_for(work, name, record.actor_id) for name in names):
+            raise AccessDenied("renewal.app")
+
+    def _is_for(self, work: Work, name: str, actor_id: str) -> bool:
+        try:
+            self._registry.app(work, name, actor_id)
+        except (NotFound, AccessDenied):
+            return False
+        return True

@@ -678,6 +678,19 @@ class KeyChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppChanged(Event):
+    """An app that devices run was created, changed or disabled through the API; `settings` are those it has now."""
+
+    name: ClassVar[str] = "app:changed"
+
+    app: str
+    action: str
+    by: str
+    enabled: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrailRead(Event):
     """Somebody read or exported the trail, or what is made of it; `how` says which."""
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from authserver.clock import Clock
 from authserver.federation.refusals import UnavailableError
@@ -27,6 +27,19 @@ class Times:
     apart: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is of a value: `state` is none, fresh, stale or expired; `failure` is of the last try, if it failed.
+
+    Instants are seconds.
+    """
+
+    state: Literal["none", "fresh", "stale", "expired"]
+    fetched_at: int | None
+    tried_at: int | None
+    failure: str | None
+
+
 class Cached(Generic[T]):
     """One value of one issuer. A failed fetch is remembered too, so that the next request does not repeat it."""
 
@@ -41,6 +54,7 @@ class Cached(Generic[T]):
         """What was fetched, and when."""
         self._tried_at: int | None = None
         self._failure = "transport.not_asked"
+        self._failed_last = False
 
     def get(self) -> T:
         """Return the value: a fresh one, a stale one while it is fetched anew, or the first."""
@@ -50,6 +64,21 @@ class Cached(Generic[T]):
         if now >= kept[1] + self._times.fresh and self._may_try(now):
             self._background(self._revalidate)
         return kept[0]
+
+    def peek(self) -> T | None:
+        """Return what is kept, whatever its age, and fetch nothing."""
+        kept = self._value
+        return None if kept is None else kept[0]
+
+    def kept(self) -> Kept:
+        """Say how old what is kept is, and how the last fetch went; nothing is fetched for that."""
+        kept, tried_at, now = self._value, self._tried_at, self._clock.now()
+        failure = self._failure if self._failed_last else None
+        if kept is None:
+            return Kept("none", None, tried_at, failure)
+        if now < kept[1] + self._times.fresh:
+            return Kept("fresh", kept[1], tried_at, failure)
+        return Kept("stale" if self._serves(kept[1], now) else "expired", kept[1], tried_at, failure)
 
     def newer(self, than: T) -> T | None:
         """Return another value than `than`, fetched now unless that was done a moment ago; None when there is none."""
@@ -97,7 +126,8 @@ class Cached(Generic[T]):
         try:
             value = self._fetch()
         except UnavailableError as error:
-            self._failure = error.reason
+            self._failure, self._failed_last = error.reason, True
             raise
+        self._failed_last = False
         self._value = (value, now)
         return value

@@ -27,6 +27,7 @@ class KnownIssuer:
     settings: TrustedIssuer
     transport: Transport
     metadata: Cached[Metadata]
+    keys: Cached[PublishedKeys]
     verification: Verification
 
 
@@ -126,4 +127,4 @@ def _known(name: str, issuer: TrustedIssuer, transport: Transport, clock: Clock,
         return PublishedKeys.parse(transport.get(uri))
 
     keys = Cached(fetch_keys, times, clock, background)
-    return KnownIssuer(name, issuer, transport, metadata, Verification(name, issuer, keys, clock))
+    return KnownIssuer(name, issuer, transport, metadata, keys, Verification(name, issuer, keys, clock))

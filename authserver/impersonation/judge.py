@@ -54,10 +54,16 @@ class Judge:
     def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher, *, time_zone: str = "UTC") -> None:
         """Judge by `policy`; hours and days of the week are those of `time_zone`."""
         self.policy = policy
+        self.loaded_at = 0
+        """When the policy was taken up, in seconds."""
         self._zone = ZoneInfo(time_zone)
         self._limits = limits
         self._hasher = hasher
         self._ticket = re.compile(limits.ticket_pattern)
+
+    def take_up(self, policy: PolicySet, *, now: int) -> None:
+        """Judge by another policy from here on."""
+        self.policy, self.loaded_at = policy, now
 
     def target_hash(self, subject_id: str) -> str:
         """Return what an attempted target is counted as; it may be anything a client sent."""

@@ -6,6 +6,7 @@ something is still lacking for a yes, is an `@outcome` on a forbid.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -92,6 +93,11 @@ class PolicySet:
     def rules(self) -> tuple[Rule, ...]:
         """Every policy in the order of the files."""
         return tuple(self._text.rules.values())
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The text of every file by its name, as it was read."""
+        return self._text.files
 
     def decide(self, facts: Facts) -> Decision:
         """Decide, or remember: a decision is a pure function of the facts (and is asked for twice, under lock too)."""

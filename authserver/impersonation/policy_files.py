@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -60,6 +60,9 @@ class Rule:
     comment: str
     file: Path
     line: int
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Every annotation as it stands, whether or not it means anything here."""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class PolicyText:
     policies: cedarpy.PolicySet
     schema: cedarpy.Schema
     digest: str
+    files: Mapping[str, str]
+    """The text of every file by its name, the schema's first."""
 
 
 def read_folder(folder: Path) -> PolicyText:
@@ -100,7 +105,9 @@ def _parsed(folder: Path, schema_text: str, texts: tuple[tuple[Path, str], ...])
         raise PolicyError(folder, 1, "no policy permits anything")
     together = {"templates": {}, "staticPolicies": sources, "templateLinks": []}
     policies = cedarpy.PolicySet.from_json_str(json.dumps(together))
-    return PolicyText(MappingProxyType(rules), policies, schema, _digest({schema_file: schema_text, **dict(texts)}))
+    read = {schema_file: schema_text, **dict(texts)}
+    by_name = MappingProxyType({file.name: text for file, text in read.items()})
+    return PolicyText(MappingProxyType(rules), policies, schema, _digest(read), by_name)
 
 
 def _read(file: Path) -> str:
@@ -132,7 +139,7 @@ def _read_file(file: Path, text: str, schema: cedarpy.Schema) -> Iterator[tuple[
         if parsed["templates"]:
             raise PolicyError(file, line, "templates (?principal, ?resource) are not used here")
         (source,) = parsed["staticPolicies"].values()
-        rule = _rule(file, line, comment, source)
+        rule = replace(_rule(file, line, comment, source), text=piece.strip())
         found = cedarpy.validate_policies(piece, schema)
         if not found.validation_passed:
             reason = "; ".join(problem.error.removeprefix("for policy `policy0`, ") for problem in found.errors)
@@ -176,6 +183,7 @@ def _rule(file: Path, line: int, comment: str, source: dict[str, Any]) -> Rule:
         comment=comment,
         file=file,
         line=line,
+        annotations=tuple(notes.items()),
     )
 
 

@@ -25,14 +25,14 @@ class PolicyWatch:
         self._seen: _Seen | None = None  # so that what changed between the start and the first look is found too
         self._looked: _Seen | None = None
         self._before: _Seen | None = None
-        self._next_at = 0
+        self._next_at = self._now = 0
         self._log = logger(__name__)
 
     def due(self, now: int) -> bool:
         """Tell whether it is time to look, and whether anything changed since the last that was dealt with."""
         if not self._every or now < self._next_at:
             return False
-        self._next_at = now + self._every
+        self._next_at, self._now = now + self._every, now
         self._before, self._looked = self._looked, _seen(self._folder)
         return self._looked != self._seen and self._looked == self._before  # not while somebody writes it
 
@@ -63,7 +63,7 @@ class PolicyWatch:
         """Judge by a new set from here on; without one the look is over all the same."""
         self._seen = self._looked
         if policy is not None:
-            self._judge.policy = policy
+            self._judge.take_up(policy, now=self._now)
             self._log.info("took up the changed policy", policy_set=policy.digest)
 
 

@@ -64,6 +64,8 @@ class Loop:
         self._head_at = 0
         self._forget_at = 0
         self._log = logger(__name__)
+        self.done_at: int | None = None
+        """When everything that was due had been done last, in seconds."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,6 +99,7 @@ class Loop:
             if now >= self._forget_at:
                 self._forget_at = now + _FORGET_SECONDS
                 self._forget(now)
+        self.done_at = now
 
     def _run(self) -> None:
         while not self._stop.wait(_TICK_SECONDS):

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, render_template
 
+from authserver.appetize.apps import AppOrigins
 from authserver.pages.account import add_account
 from authserver.pages.assets import add_assets
 from authserver.pages.backchannel import backchannel_logout
@@ -24,8 +25,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     blueprint = Blueprint("pages", __name__, template_folder="templates")
     blueprint.add_app_template_filter(moment)
     refuse_bearers(blueprint, parts)
-    apps = parts.settings.appetize.apps.values()
-    add_assets(blueprint, frozenset(origin for app in apps for origin in app.allowed_origins))
+    add_assets(blueprint, AppOrigins(parts.appetize.apps))
     add_sign_in(blueprint, parts)
     add_account(blueprint, parts)
     add_impersonations(blueprint, parts)

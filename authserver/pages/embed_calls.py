@@ -126,7 +126,7 @@ def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
     over = record.overdue(now)
     limits = [record.expires_at, record.grace_until] if record.state is State.ACTIVE else [record.pending_until]
     ends = [limit for limit in limits if limit is not None]
-    build, mismatch = found.app.build(handoff.build)
+    build, mismatch = parts.appetize.registry.build(work, found)
     return {
         "impersonation_id": record.id,
         "state": State.ENDED if over else record.state,

@@ -14,12 +14,15 @@ IMPERSONATIONS_APPROVE = "impersonations:approve"
 AUDIT_READ = "audit:read"
 DIRECTORY_READ = "directory:read"
 DIRECTORY_WRITE = "directory:write"
+KEYS_WRITE = "keys:write"
 
 ROLE_SCOPES: dict[Role, frozenset[str]] = {
     Role.SUPPORT: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
     Role.LEAD: frozenset({IMPERSONATE, IMPERSONATIONS_READ, IMPERSONATIONS_END, IMPERSONATIONS_APPROVE}),
     Role.AUDITOR: frozenset({IMPERSONATIONS_READ, AUDIT_READ}),
-    Role.ADMIN: frozenset({IMPERSONATIONS_READ, IMPERSONATIONS_END, AUDIT_READ, DIRECTORY_READ, DIRECTORY_WRITE}),
+    Role.ADMIN: frozenset(
+        {IMPERSONATIONS_READ, IMPERSONATIONS_END, AUDIT_READ, DIRECTORY_READ, DIRECTORY_WRITE, KEYS_WRITE}
+    ),
     Role.CUSTOMER: frozenset({CONSENT_GRANT, IMPERSONATIONS_READ, IMPERSONATIONS_END}),
 }
 """The scopes of the issuer itself that each role is entitled to. None of them can ever be delegated."""
@@ -202,6 +205,17 @@ TABLE: tuple[Rule, ...] = (
     Rule("api.read_statistics", _P, IMPERSONATIONS_READ, frozenset({Role.LEAD})),
     *(Rule(f"api.{name}", _P, DIRECTORY_READ, frozenset({Role.ADMIN})) for name in _DIRECTORY_READS),
     *(Rule(f"api.{name}", _P, DIRECTORY_WRITE, frozenset({Role.ADMIN})) for name in _DIRECTORY_WRITES),
+    Rule("api.list_apps", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.read_app", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.create_app", _P, DIRECTORY_WRITE, frozenset({Role.ADMIN})),
+    Rule("api.change_app", _P, DIRECTORY_WRITE, frozenset({Role.ADMIN})),
+    Rule("api.disable_app", _P, DIRECTORY_WRITE, frozenset({Role.ADMIN})),
+    Rule("api.list_issuers", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.list_keys", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.rotate_keys", _P, KEYS_WRITE, frozenset({Role.ADMIN})),
+    Rule("api.read_policy", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.try_policy", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
+    Rule("api.read_health", _P, DIRECTORY_READ, frozenset({Role.ADMIN})),
     Rule("appetize.create_handoff", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", _P, IMPERSONATE, frozenset({Role.SUPPORT, Role.LEAD}), Relation.ACTOR),
     Rule("appetize.handoff_config", Credential.CONFIG_SECRET),

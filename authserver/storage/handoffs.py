@@ -63,6 +63,12 @@ def is_latest(session: DbSession, impersonation_id: str, handoff_id: str) -> boo
     return session.scalars(query.limit(1)).one_or_none() is None
 
 
+def apps_of(session: DbSession, impersonation_id: str) -> list[str]:
+    """Return the names of the apps that an impersonation was handed to: whose configuration was given out."""
+    query = select(Handoff.app).where(Handoff.impersonation_id == impersonation_id, Handoff.consumed_at.is_not(None))
+    return list(session.scalars(query.distinct().order_by(Handoff.app)).all())
+
+
 def consume(session: DbSession, handoff_id: str, *, now: int) -> bool:
     """Use up the one configuration; False when it was had before."""
     statement = update(Handoff).where(Handoff.id == handoff_id, Handoff.consumed_at.is_(None))

@@ -37,6 +37,10 @@ class KeyringError(Exception):
     """A change of keys that is refused, or a key that is not there; the text says which and why."""
 
 
+class SuccessorWaitsError(KeyringError):
+    """A rotation that is refused because the one before has not taken over yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKeyMaterial:
     """What the mint signs with."""
@@ -187,16 +191,18 @@ class Keyring:
         The predecessor stays published until nothing that it signed by then can be valid. An audit key is in
         no cache and takes over at once. Raises KeyringError while another successor waits.
         """
+        private = key_files.generate(alg)  # slow, and so before anybody has to wait for it
         rows.lock(work)
         now = self.clock.now()
         old = rows.newest(rows.living(work.session, use, now=now, alg=alg))
         if old is None:
-            return Rotation(self._create(work, use, alg, now), None)
+            return Rotation(self._create(work, use, alg, now, private), None)
         if old.signs_from > now:
             wait = old.signs_from - now
-            raise KeyringError(f"{alg}: {old.kid} is published already and signs in {wait} s; rotate after that")
+            msg = f"{alg}: {old.kid} is published already and signs in {wait} s; rotate after that"
+            raise SuccessorWaitsError(msg)
         takeover = now if use == "audit" else now + publish_seconds
-        key = self._create(work, use, alg, takeover)
+        key = self._create(work, use, alg, takeover, private)
         last = max(takeover + self.max_token_seconds + _CLOCK_MARGIN, rows.latest_expiry(work.session, old.kid) or 0)
         retires_at = takeover if use == "audit" else last
         rows.retire(work.session, old.kid, retires_at)
@@ -244,9 +250,9 @@ class Keyring:
         wanted.append(("audit", AUDIT_ALG))
         return [(use, alg) for use, alg in wanted if not rows.living(session, use, now=now, alg=alg)]
 
-    def _create(self, work: Work, use: str, alg: str, signs_from: int) -> StoredKey:
+    def _create(self, work: Work, use: str, alg: str, signs_from: int, private: Key | None = None) -> StoredKey:
         """Write the private file first: a row without its file would stop the server, a file without a row is idle."""
-        private = key_files.generate(alg)
+        private = private or key_files.generate(alg)
         kid = private.thumbprint()
         key_files.write_key(self.folder, kid, private, self.passphrase)
         public = public_members(private.as_dict(private=False))

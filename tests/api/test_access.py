@@ -10,6 +10,7 @@ from authserver.protocol.access import (
     DIRECTORY_READ,
     DIRECTORY_WRITE,
     ISSUER_SCOPES,
+    KEYS_WRITE,
     ROLE_SCOPES,
     TABLE,
     Caller,
@@ -31,6 +32,7 @@ STAFF_AND_CUSTOMERS = {
 }
 ONE = "/api/v1/impersonations/{id}"
 ACTIONS = [{"id": "1", "kind": "view.accounts", "at": "2027-01-15T08:00:00Z"}]
+APP = {"build_id": "b", "platform": "ios"}
 CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.read_me": ("GET", "/api/v1/me", None),
     "api.read_options": ("GET", "/api/v1/impersonations/options", None),
@@ -75,6 +77,17 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.enable_client": ("POST", "/api/v1/clients/other-backend/enable", None),
     "api.register_resource": ("POST", "/api/v1/resources", {"uri": "https://loans.example.com"}),
     "api.change_resource": ("PATCH", f"/api/v1/resources?uri={API}", {"name": "Mine"}),
+    "api.list_apps": ("GET", "/api/v1/appetize/apps", None),
+    "api.read_app": ("GET", "/api/v1/appetize/apps/demo-bank", None),
+    "api.create_app": ("POST", "/api/v1/appetize/apps", {"name": "new", "settings": APP}),
+    "api.change_app": ("PUT", "/api/v1/appetize/apps/demo-bank", {"settings": APP}),
+    "api.disable_app": ("DELETE", "/api/v1/appetize/apps/demo-bank", None),
+    "api.list_issuers": ("GET", "/api/v1/issuers", None),
+    "api.list_keys": ("GET", "/api/v1/keys", None),
+    "api.rotate_keys": ("POST", "/api/v1/keys/rotate", {"use": "sig"}),
+    "api.read_policy": ("GET", "/api/v1/policy", None),
+    "api.try_policy": ("POST", "/api/v1/policy/try", {}),
+    "api.read_health": ("GET", "/api/v1/health", None),
     "appetize.create_handoff": ("POST", "/appetize/handoffs", {"impersonation": "{id}", "app": "demo-bank"}),
     "appetize.handoff_config": ("POST", "/appetize/handoffs/{handoff}/config", {}),
     "appetize.handoff_code": ("POST", "/appetize/handoffs/{handoff}/code", None),
@@ -83,7 +96,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "pages.revoke_support_code": ("DELETE", "/session/support-codes/{code}", None),
 }
 """Every call that shows or changes data with a bearer token."""
-DIRECTORY = frozenset(rule.endpoint for rule in TABLE if rule.scope in {DIRECTORY_READ, DIRECTORY_WRITE})
+DIRECTORY = frozenset(rule.endpoint for rule in TABLE if rule.scope in {DIRECTORY_READ, DIRECTORY_WRITE, KEYS_WRITE})
 """What is the admins' alone, whoever it is about."""
 MAY: dict[str, set[str]] = {
     "api.read_me": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
