@@ -91,7 +91,7 @@ def test_what_was_decided_while_the_loop_looked_is_not_expired(
     world.clock.pass_(299)
     assert world.decide(started, "approval", "lead").json["state"] == "awaiting_consent"
     world.clock.pass_(1)
-    monkeypatch.setattr(impersonations, "overdue", lambda *_, **__: [stale])
+    monkeypatch.setattr(listings, "overdue", lambda *_, **__: [stale])
     tick(world)
     assert world.api("GET", f"/api/v1/impersonations/{started}", "agent").json["state"] == "awaiting_consent"
 
