@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from authserver.audit import heads
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.jobs import loop
-from authserver.storage import clients, impersonations
+from authserver.storage import clients, impersonations, listings
 from authserver.storage.tables import AuditHead, Base, ClientAssertion, Token
 from tests.conftest import MakeWorld
 from tests.world import World
