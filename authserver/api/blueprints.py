@@ -23,10 +23,13 @@ from authserver.api.directory import add_directory
 from authserver.api.exports import add_exports
 from authserver.api.handoffs import add_handoffs
 from authserver.api.impersonations import add_impersonations
+from authserver.api.listing import add_listing
+from authserver.api.listing_stream import add_listing_stream
 from authserver.api.parts import ApiParts
 from authserver.api.proofs import add_proofs
 from authserver.api.redemption import add_redemption
 from authserver.api.schemas import Problem, problems
+from authserver.api.schemas_listing import ListedOut, ReadyOut
 from authserver.api.statistics import add_statistics
 from authserver.api.streams import add_streams
 from authserver.api.timeline import add_timeline
@@ -48,6 +51,8 @@ def create_blueprints(parts: ApiParts) -> list[APIBlueprint]:
 def _blueprints(*, documented: bool) -> list[APIBlueprint]:
     api = _blueprint("api", "/api/v1", documented=documented)
     add_impersonations(api)
+    add_listing(api)
+    add_listing_stream(api)
     add_desk(api)
     add_actions(api)
     add_decisions(api)
@@ -107,7 +112,8 @@ def document() -> dict[str, Any]:
     )
     described.openapi_version = "3.1.0"
     for blueprint in _blueprints(documented=True):
-        blueprint.components_schemas["Problem"] = Schema(**Problem.model_json_schema())
+        for shape in (Problem, ListedOut, ReadyOut):
+            blueprint.components_schemas[shape.__name__] = Schema(**shape.model_json_schema())
         described.register_api(blueprint)
     return dict(described.api_doc)
 

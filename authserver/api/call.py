@@ -1,5 +1,6 @@
 """One call of the API: its unit of work, its caller, its refusal, its one commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from authserver.storage import impersonations, resources
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work, new_work
 from authserver.storage.impersonations import Record
+from authserver.storage.listings import Viewer
 from authserver.web.bearer import Bearer
 from authserver.web.refusals import NO_STORE, Trace, new_trace, problem
 
@@ -51,9 +53,27 @@ class Call:
         """Show an impersonation to the caller, as JSON."""
         return self.shape(record).model_dump(mode="json")
 
+    def shapes(self, records: Sequence[Record]) -> list[ImpersonationOut]:
+        """Show impersonations as a listing does. What people are called here is not for customers."""
+        bearer = self.caller
+        own = None if bearer.token.act is not None else bearer.token.user_id
+        sees_all = bearer.sees_all
+        return shapes.impersonations(
+            self.work.session, records, shows_usernames=lambda record: sees_all or record.actor_id == own
+        )
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who lists: the caller as one who sees all, or their own."""
+        return Viewer(
+            person=None if self.caller.sees_all else self.caller.user_id,
+            now=self.parts.clock.now(),
+            withholding=self.parts.settings.notification.withholding_reason_codes,
+        )
+
     def shape(self, record: Record) -> ImpersonationOut:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
-        shown = shapes.impersonation(self.work.session, record)
+        [shown] = self.shapes([record])
         session, consents, user_id = self.work.session, self.parts.consents, self.caller.token.user_id
         concerned = self.caller.token.act is None and user_id in {record.actor_id, record.subject_id}
         if concerned and consents.asked(session, record):

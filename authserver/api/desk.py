@@ -28,7 +28,6 @@ from authserver.storage.tables import User
 
 Answer = tuple[dict[str, Any], int]
 _MINUTE = 60
-_MASK = "…"
 
 
 def add_desk(blueprint: APIBlueprint) -> None:
@@ -131,14 +130,8 @@ def customer(user: User) -> CustomerOut:
     return CustomerOut(
         id=user.id,
         name=user.name,
-        username=masked(user.username) or user.username,
-        email_hint=masked(user.email),
+        username=shapes.masked(user.username) or user.username,
+        email_hint=shapes.masked(user.email),
         tier=user.tier,
         country=user.country,
     )
-
-
-def masked(address: str) -> str:
-    """Return an e-mail address with all but its first letter hidden; empty for what is none."""
-    local, at, domain = address.rpartition("@")
-    return f"{local[:1]}{_MASK}@{domain}" if at else ""

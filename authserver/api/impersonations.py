@@ -1,22 +1,20 @@
-"""`/api/v1/impersonations`: start, list, read, decide, end."""
+"""`/api/v1/impersonations`: start, read, end."""
 
 from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
 
-from authserver.api import cursors, shapes
 from authserver.api.call import Call, call
+from authserver.api.offers import may_exchange
 from authserver.api.schemas import (
     IdPath,
     ImpersonationOut,
-    ImpersonationsOut,
-    ImpersonationsQuery,
     StartBody,
     StartedOut,
     problems,
 )
 from authserver.impersonation.asks import ActingPerson, Ask, Started, consent_way
-from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, State, Way, is_user_id
+from authserver.protocol.names import State, is_user_id
 from authserver.protocol.refusals import Busy, Conflict, InvalidRequest, InvalidToken
 from authserver.storage import clients, impersonations
 from authserver.storage.clients import RegisteredClient
@@ -38,13 +36,6 @@ def add_impersonations(blueprint: APIBlueprint) -> None:
         present.caller.demand(present.trace.endpoint)
         started = _start(present, _ask(present, body))
         return {**present.shown(started.record), "handle": started.handle}, 201
-
-    @blueprint.get("/impersonations", responses={200: ImpersonationsOut})
-    def list_impersonations(query: ImpersonationsQuery) -> Answer:
-        """List impersonations, newest first: one's own, as actor or subject, or all for who may see all."""
-        present = call()
-        present.caller.demand(present.trace.endpoint)
-        return _page(present, query), 200
 
     @blueprint.get("/impersonations/<string:id>", responses={200: ImpersonationOut, **problems(404)})
     def read_impersonation(path: IdPath) -> Answer:
@@ -94,12 +85,7 @@ def _ask(present: Call, body: StartBody) -> Ask:
 
 def _exchanging_client(present: Call, client_id: str) -> RegisteredClient:
     client = clients.find(present.work.session, client_id)
-    if (
-        client is None
-        or not client.enabled
-        or GRANT_TOKEN_EXCHANGE not in client.grant_types
-        or Way.IMPERSONATION not in client.ways
-    ):
+    if client is None or not may_exchange(client):
         raise InvalidRequest("client.cannot_exchange", "client_id is not a client that may exchange.")
     return client
 
@@ -111,32 +97,6 @@ def _start(present: Call, ask: Ask) -> Started:
         if started is not None:
             return started
     raise Busy("start.contended")
-
-
-def _page(present: Call, query: ImpersonationsQuery) -> dict[str, Any]:
-    session, bearer = present.work.session, present.caller
-    records = impersonations.page(
-        session,
-        person=None if bearer.sees_all else bearer.user_id,
-        states=() if query.state is None else (query.state,),
-        before=_cursor(query.cursor),
-        limit=query.limit + 1,
-        now=present.parts.clock.now(),
-        withholding=present.parts.settings.notification.withholding_reason_codes,
-    )
-    shown = [shapes.impersonation(session, record) for record in records[: query.limit]]
-    last = records[query.limit - 1] if len(records) > query.limit else None
-    following = None
-    if last is not None:
-        following = cursors.write(last.created_ms, last.id)
-    return ImpersonationsOut(items=shown, next_cursor=following).model_dump(mode="json")
-
-
-def _cursor(text: str | None) -> tuple[int, str] | None:
-    if text is None:
-        return None
-    created_ms, (identifier,) = cursors.read(text, identifiers=1)
-    return created_ms, identifier
 
 
 def _side(bearer: Bearer, record: Record) -> str:

@@ -16,6 +16,7 @@ from authserver.clock import Clock
 from authserver.impersonation.actions import Actions
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consents import Consents
+from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.desk import Desk
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
@@ -45,6 +46,7 @@ class ApiParts:
     authenticate_client: AuthenticateClient
     desk: Desk
     lifecycle: Lifecycle
+    decisions: Decisions
     approvals: Approvals
     consents: Consents
     standing: StandingConsents

@@ -142,17 +142,12 @@ class PageQuery(_In):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class ImpersonationsQuery(PageQuery):
-    """Which impersonations: those in `state`, or in any."""
-
-    state: State | None = None
-
-
 class PersonOut(_Out):
-    """A person as others see them."""
+    """A person as others see them; the user name is for staff alone, and a customer's masked where it is an address."""
 
     id: str
     name: str
+    username: str | None = None
 
 
 class DecisionOut(_Out):
@@ -229,6 +224,8 @@ class ImpersonationOut(_Out):
 
     id: str
     state: State
+    digest: str
+    """Of what was asked; every decision is bound to it."""
     actor: PersonOut
     subject: PersonOut
     client_id: str

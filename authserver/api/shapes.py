@@ -1,5 +1,7 @@
 """From rows to the API's shapes."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from authserver.api.schemas import (
@@ -13,9 +15,12 @@ from authserver.api.schemas import (
 from authserver.impersonation.words import Words
 from authserver.protocol.names import Mode, State
 from authserver.protocol.scopes import join_scope
-from authserver.storage import DbSession, governance, impersonations, people
+from authserver.storage import DbSession, governance, listings, people
 from authserver.storage.impersonations import Record
 from authserver.storage.tables import Approval, BreakGlassReport, Consent
+
+_MASK = "…"
+_NOBODY = ("", "")
 
 
 def instant(seconds: float | None) -> str | None:
@@ -39,17 +44,51 @@ def consent_request(words: Words, choices: tuple[int, ...]) -> ConsentRequestOut
     )
 
 
-def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
-    """Show one impersonation with the decisions on it."""
-    names = people.named(session, {record.actor_id, record.subject_id})
-    approval = impersonations.approval_of(session, record.id)
-    consent = impersonations.consent_of(session, record.id)
-    report = None if record.override is None else governance.report_of(session, record.id)
+def impersonations(
+    session: DbSession, records: Sequence[Record], *, shows_usernames: Callable[[Record], bool]
+) -> list[ImpersonationOut]:
+    """Show impersonations with the decisions on them; user names where they may be shown."""
+    ids = [record.id for record in records]
+    known = people.identified(session, {person for each in records for person in (each.actor_id, each.subject_id)})
+    approvals, consents = listings.approvals_of(session, ids), listings.consents_of(session, ids)
+    reports = governance.reports_of(session, [each.id for each in records if each.override is not None])
+    shown = []
+    for record in records:
+        usernames = shows_usernames(record)
+        actor = _person(record.actor_id, *known.get(record.actor_id, _NOBODY), shown=usernames)
+        name, username = known.get(record.subject_id, _NOBODY)
+        subject = _person(record.subject_id, name, masked(username) or username, shown=usernames)
+        decided = _Decided(approvals.get(record.id), consents.get(record.id), reports.get(record.id))
+        shown.append(_impersonation(record, actor, subject, decided))
+    return shown
+
+
+def masked(address: str) -> str:
+    """Return an e-mail address with all but its first letter hidden; empty for what is none."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}{_MASK}@{domain}" if at else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What people said of one impersonation."""
+
+    approval: Approval | None
+    consent: Consent | None
+    report: BreakGlassReport | None
+
+
+def _person(user_id: str, name: str, username: str, *, shown: bool) -> PersonOut:
+    return PersonOut(id=user_id, name=name, username=username if shown else None)
+
+
+def _impersonation(record: Record, actor: PersonOut, subject: PersonOut, decided: _Decided) -> ImpersonationOut:
     return ImpersonationOut(
         id=record.id,
         state=record.state,
-        actor=PersonOut(id=record.actor_id, name=names.get(record.actor_id, "")),
-        subject=PersonOut(id=record.subject_id, name=names.get(record.subject_id, "")),
+        digest=record.digest,
+        actor=actor,
+        subject=subject,
         client_id=record.client_id,
         resource=list(record.resources),
         scope=join_scope(record.scopes),
@@ -65,13 +104,13 @@ def impersonation(session: DbSession, record: Record) -> ImpersonationOut:
         ended_at=instant(record.ended_at),
         ended_by=record.ended_by,
         end_reason=record.end_reason,
-        approval=None if approval is None else _approval(approval),
-        consent=None if consent is None else _consent(consent),
+        approval=None if decided.approval is None else _approval(decided.approval),
+        consent=None if decided.consent is None else _consent(decided.consent),
         override=record.override,
         consent_way=record.consent_way,
         grace_until=instant(record.grace_until),
         extension=_extension(record),
-        report=None if report is None else _report(report),
+        report=None if decided.report is None else _report(decided.report),
     )
 
 

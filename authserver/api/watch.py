@@ -1,12 +1,13 @@
 """One thread a process that sees what changes, for every stream; it runs while there is one (design section 8)."""
 
 import threading
+from collections.abc import Mapping
 
 from flask import Flask
 
 from authserver.protocol.refusals import Busy
 from authserver.storage import changes
-from authserver.storage.changes import Marks
+from authserver.storage.changes import OpenMarks
 from authserver.storage.database import unit_of_work
 from authserver.telemetry import logger
 
@@ -14,12 +15,13 @@ _POLL_SECONDS = 0.25
 
 
 class Watched:
-    """An impersonation that one stream watches."""
+    """What one stream watches: an impersonation, or everything that is open, of one person or of all."""
 
-    def __init__(self, impersonation_id: str) -> None:
+    def __init__(self, impersonation_id: str | None = None, *, person: str | None = None) -> None:
         """Watch from now on; what was before has not been seen."""
         self.impersonation_id = impersonation_id
-        self._seen: Marks | None = None
+        self.person = person
+        self._seen: object = None
         self._changed = threading.Event()
 
     def wait(self, seconds: float) -> bool:
@@ -28,11 +30,16 @@ class Watched:
         self._changed.clear()
         return changed
 
-    def see(self, marks: Marks | None) -> None:
+    def see(self, marks: object) -> None:
         """Wake who waits if this is new; the first sight always is, so that nothing falls between."""
         if self._seen is None or marks != self._seen:
             self._seen = marks
             self._changed.set()
+
+    def see_open(self, found: Mapping[str, OpenMarks]) -> None:
+        """Wake who waits if what is open is new."""
+        person = self.person
+        self.see({name: each for name, each in found.items() if person in {None, each.actor_id, each.subject_id}})
 
     def wake(self) -> None:
         """Wake who waits."""
@@ -54,7 +61,13 @@ class Watch:
 
     def begin(self, impersonation_id: str) -> Watched:
         """Watch an impersonation; whoever begins ends it too."""
-        watched = Watched(impersonation_id)
+        return self._begin(Watched(impersonation_id))
+
+    def begin_all(self, person: str | None) -> Watched:
+        """Watch everything that is open, of one person, as actor or subject, or of all."""
+        return self._begin(Watched(person=person))
+
+    def _begin(self, watched: Watched) -> Watched:
         with self._lock:
             if self._stopped:
                 raise Busy("streams.stopping")
@@ -98,7 +111,13 @@ class Watch:
             return tuple(self._watched)
 
     def _poll(self, watched: tuple[Watched, ...]) -> None:
+        ones = {each.impersonation_id for each in watched if each.impersonation_id is not None}
+        listing = any(each.impersonation_id is None for each in watched)
         with self._app.app_context(), unit_of_work() as work:
-            found = changes.marks(work.session, {each.impersonation_id for each in watched})
+            found = changes.marks(work.session, ones) if ones else {}
+            still_open = changes.open_marks(work.session) if listing else {}
         for each in watched:
-            each.see(found.get(each.impersonation_id))
+            if each.impersonation_id is None:
+                each.see_open(still_open)
+            else:
+                each.see(found.get(each.impersonation_id))

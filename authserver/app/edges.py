@@ -23,6 +23,7 @@ from authserver.appetize.pages import EmbedPages
 from authserver.appetize.parts import AppetizeParts
 from authserver.appetize.renewal import Renewal
 from authserver.impersonation.actions import Actions
+from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.desk import Desk
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.minting import Minting
@@ -132,6 +133,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         bearer=bearer,
         authenticate_client=authenticate_client,
         actions=Actions(wired.trail, clock),
+        decisions=Decisions(wired.judge, wired.lifecycle, clock),
         desk=Desk(wired.judge, settings.impersonation, wired.trail, clock),
         lifecycle=wired.lifecycle,
         approvals=wired.governance.approvals,

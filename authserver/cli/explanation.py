@@ -73,6 +73,7 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
         *_owed(session, actor, now),
         *_obstacles(ask),
         *explain(decision),
+        *(f'The actor is told: "{words}"' for words in server.judge.policy.says(decision)),
         *_scopes(facts, target, decision),
         *_to_be_owed(server, question, decision),
     ]

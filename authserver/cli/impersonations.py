@@ -6,7 +6,8 @@ from authserver.cli import Options
 from authserver.cli.options import echo_table, moment, refuse
 from authserver.cli.wiring import working
 from authserver.protocol.names import State
-from authserver.storage import governance, impersonations, people
+from authserver.storage import governance, impersonations, listings, people
+from authserver.storage.listings import Filters, Viewer
 
 BY = "cli"
 _REASON = "operator"
@@ -30,7 +31,7 @@ def command() -> None:
 def list_(options: Options, states: tuple[str, ...], limit: int) -> None:
     """List impersonations, the newest first."""
     with working(options) as (_, work):
-        records = impersonations.page(work.session, person=None, states=states, before=None, limit=limit)
+        records = listings.page(work.session, Viewer(), Filters(states=states or None), limit=limit)
         names = people.named(work.session, {person for row in records for person in (row.actor_id, row.subject_id)})
     rows = [
         (

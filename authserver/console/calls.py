@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, render_template, request
+from werkzeug.datastructures import MultiDict
 
 from authserver.console.answers import fragment, html
 from authserver.console.api_client import ApiRefusedError, ApiUnavailableError
@@ -110,13 +111,13 @@ class Call:
         told = [*self.session.content.get("told", []), {"words": words, "kind": kind}]
         self.session.put("told", told[-4:])
 
-    def typed(self) -> dict[str, str]:
+    def typed(self) -> MultiDict[str, str]:
         """Return what was typed into this page's form before its person had to sign in; it is given once."""
         kept = self.session.content.get("typed")
         if not isinstance(kept, dict) or kept.get("path") != request.path:
-            return {}
+            return MultiDict()
         self.session.put("typed", None)
-        return {str(name): str(value) for name, value in kept["form"].items()}
+        return MultiDict(kept["form"])
 
 
 def call() -> Call:
@@ -169,8 +170,13 @@ def open_impersonations(here: Call) -> list[Json]:
     """Return the caller's own active impersonations: the banner of every page."""
     if "impersonate" not in here.me.scopes:
         return []
-    found = here.get("/api/v1/impersonations", state="active", limit=20)["items"]
-    return [each for each in found if each["actor"]["id"] == here.me.id]
+    return own(here, state="active", limit=20)
+
+
+def own(here: Call, **query: Json) -> list[Json]:
+    """Return the caller's own impersonations, newest first."""
+    found: list[Json] = here.get("/api/v1/impersonations", actor=here.me.id, **query)["items"]
+    return found
 
 
 def _address() -> str:

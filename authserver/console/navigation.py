@@ -57,7 +57,7 @@ class Entry:
 _READ, _AUDIT, _DIRECTORY = "impersonations:read", "audit:read", "directory:read"
 PLACES = (
     Place("Find a customer", "home", "Desk", "impersonate", ("support", "lead")),
-    Place("Mine", "mine", "Desk", "impersonate", ("support", "lead")),
+    Place("My impersonations", "mine", "Desk", "impersonate", ("support", "lead")),
     Place("Waiting", "queue", "Lead", "impersonations:approve", ("lead",)),
     Place("Active now", "active", "Lead", "impersonations:end", ("lead", "admin")),
     Place("All impersonations", "impersonations", "Evidence", _READ, ("lead", "admin", "auditor")),

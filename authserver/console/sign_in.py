@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -42,7 +42,7 @@ class Wanted:
     """Why somebody is sent to sign in: where they were going, what they had typed, how strong it has to be."""
 
     path: str
-    typed: Mapping[str, str] | None = None
+    typed: Mapping[str, Sequence[str]] | None = None
     person: str = ""
     acr_values: str = ""
     max_age: int | None = None
@@ -50,8 +50,8 @@ class Wanted:
     @classmethod
     def by(cls, path: str, step_up: StepUpNeededError | None = None, person: str = "") -> "Wanted":
         """Return what the present request wants; of a form all but its proof is kept."""
-        form = request.form if request.method == "POST" else {}
-        typed = {name: value for name, value in form.items() if name not in {"csrf", "page"}}
+        form = request.form.to_dict(flat=False) if request.method == "POST" else {}
+        typed = {name: values for name, values in form.items() if name not in {"csrf", "page"}}
         if len(json.dumps(typed)) > _MAX_KEPT:
             typed = {}
         age = None if step_up is None else step_up.max_age

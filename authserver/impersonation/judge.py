@@ -163,7 +163,7 @@ class Judge:
             acr=authentication.acr,
             auth_age=self._auth_age(authentication.auth_time, None if ask.anew else existing, now),
             distinct_customers=tried + 1,
-            active_impersonations=impersonations.active_of_actor(
+            active_impersonations=attempts.active(
                 session, actor.id, but="" if existing is None else existing.id, now=now
             ),
             lifetime=ask.lifetime,

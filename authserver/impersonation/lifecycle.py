@@ -139,9 +139,17 @@ class Lifecycle:
         """End every open impersonation of a person, a client or some sessions, or simply every one; count them."""
         work.lock()
         found = impersonations.open_of(work.session, person=person, client_id=client_id, sessions=sessions)
+        return len(self._end_each(work, found, by=by, reason=reason))
+
+    def end_everything(self, work: Work, *, by: str, reason: str) -> list[Record]:
+        """End every open impersonation; return those that this ended."""
+        work.lock()
+        return self._end_each(work, impersonations.open_of(work.session), by=by, reason=reason)
+
+    def _end_each(self, work: Work, found: list[Record], *, by: str, reason: str) -> list[Record]:
         found.sort(key=lambda record: record.id)  # one order, or two such calls block each other
         ends = [self.end(work, record, state=State.ENDED, by=by, reason=reason) for record in found]
-        return sum(1 for ended in ends if ended is not None)
+        return [ended for ended in ends if ended is not None]
 
     def expire(self, work: Work, record: Record) -> Record | None:
         """End what has run out: a pending one expires, an active one ends by its clock."""

@@ -23,6 +23,7 @@ from authserver.storage import (
     federation,
     handoff_codes,
     impersonations,
+    listings,
     outbox,
     sign_ins,
     support_codes,
@@ -110,7 +111,7 @@ class Loop:
 
     def _expire(self, now: int) -> None:
         with unit_of_work() as work:
-            overdue = impersonations.overdue(work.session, now=now, limit=_BATCH)
+            overdue = listings.overdue(work.session, now=now, limit=_BATCH)
             for impersonation_id in sorted(record.id for record in overdue):  # one order, or two loops block each other
                 work.lock()
                 held = impersonations.find(work.session, impersonation_id, hold=True)

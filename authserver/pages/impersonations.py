@@ -13,9 +13,10 @@ from authserver.pages.parts import PageParts
 from authserver.protocol.access import Caller, Credential, Relation, may_call
 from authserver.protocol.names import State
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
-from authserver.storage import actions, impersonations, people
+from authserver.storage import actions, impersonations, listings, people
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.impersonations import Record
+from authserver.storage.listings import Filters, Viewer
 from authserver.storage.tables import PerformedAction, User
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
@@ -105,13 +106,8 @@ def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, obje
     if not _may("pages.grant_standing_consent", user.roles):
         return None
     session, now = work.session, parts.clock.now()
-    records = [
-        record
-        for record in impersonations.page(
-            session, person=user.id, states=(), before=None, limit=_SHOWN, now=now, withholding=_withholding(parts)
-        )
-        if record.subject_id == user.id
-    ]
+    viewer = Viewer(person=user.id, now=now, withholding=_withholding(parts))
+    records = listings.page(session, viewer, Filters(subject=user.id), limit=_SHOWN)
     names = people.named(session, {record.actor_id for record in records})
     shown = [
         _Shown(

@@ -1,6 +1,6 @@
 """What is owed for breaking the glass."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
 
@@ -36,6 +36,13 @@ def owed(session: DbSession, *, actor_id: str | None = None) -> Sequence[BreakGl
 def report_of(session: DbSession, impersonation_id: str) -> BreakGlassReport | None:
     """Return the report that is owed, or was filed, for an impersonation."""
     return session.get(BreakGlassReport, impersonation_id, populate_existing=True)
+
+
+def reports_of(session: DbSession, impersonation_ids: Collection[str]) -> dict[str, BreakGlassReport]:
+    """Return the reports of several impersonations."""
+    query = select(BreakGlassReport).where(BreakGlassReport.impersonation_id.in_(impersonation_ids))
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    return {row.impersonation_id: row for row in rows}
 
 
 def file_report(session: DbSession, impersonation_id: str, *, report: str, session_id: str, now: int) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session as DbSession
 
-from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
+from authserver.protocol.names import OPEN_STATES, State
 from authserver.storage.tables import Approval, Consent, Handle, Impersonation
 
 
@@ -70,14 +70,15 @@ class Record:
         return self.state in OPEN_STATES and any(now >= limit for limit in limits)
 
 
-def _record(row: Impersonation) -> Record:
+def as_record(row: Impersonation) -> Record:
+    """Return a row as it stands."""
     values = {field.name: getattr(row, field.name) for field in fields(Record)}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Record(**{**values, "state": State(row.state)})
 
 
 def _one(row: Impersonation | None) -> Record | None:
-    return None if row is None else _record(row)
+    return None if row is None else as_record(row)
 
 
 def add(session: DbSession, record: Record) -> None:
@@ -107,7 +108,7 @@ def open_between(session: DbSession, actor_id: str, subject_id: str) -> list[Rec
         Impersonation.state.in_(OPEN_STATES),
     )
     query = query.order_by(Impersonation.id).execution_options(populate_existing=True)
-    return [_record(row) for row in session.scalars(query).all()]
+    return [as_record(row) for row in session.scalars(query).all()]
 
 
 def move(
@@ -127,52 +128,6 @@ def move(
         .execution_options(populate_existing=True)
     )
     return _one(session.scalars(statement).one_or_none())
-
-
-def page(  # noqa: PLR0913 - the filters of a page
-    session: DbSession,
-    *,
-    person: str | None,
-    states: Iterable[str],
-    before: tuple[int, str] | None,
-    limit: int,
-    now: int = 0,
-    withholding: Collection[str] = (),
-) -> list[Record]:
-    """Return a page, newest first: everybody's, or those of one person, as actor or as subject who may know."""
-    query = select(Impersonation).order_by(Impersonation.created_ms.desc(), Impersonation.id.desc()).limit(limit)
-    if person is not None:
-        known = or_(Impersonation.notice_withheld_until.is_(None), Impersonation.notice_withheld_until <= now)
-        known &= (Impersonation.state != State.AWAITING_APPROVAL) | Impersonation.reason_code.not_in(withholding)
-        query = query.where(or_(Impersonation.actor_id == person, (Impersonation.subject_id == person) & known))
-    if wanted := set(states):
-        query = query.where(Impersonation.state.in_(wanted))
-    if before is not None:
-        created_ms, identifier = before
-        query = query.where(
-            or_(
-                Impersonation.created_ms < created_ms,
-                (Impersonation.created_ms == created_ms) & (Impersonation.id < identifier),
-            )
-        )
-    return [_record(row) for row in session.scalars(query).all()]
-
-
-def overdue(session: DbSession, *, now: int, limit: int) -> list[Record]:
-    """Return those whose clock has run out while they are still open, in the order in which they are locked."""
-    query = (
-        select(Impersonation)
-        .where(
-            or_(
-                Impersonation.state.in_(PENDING_STATES) & (Impersonation.pending_until <= now),
-                (Impersonation.state == State.ACTIVE)
-                & or_(Impersonation.expires_at <= now, Impersonation.grace_until <= now),
-            )
-        )
-        .order_by(Impersonation.id)
-        .limit(limit)
-    )
-    return [_record(row) for row in session.scalars(query).all()]
 
 
 def open_of(
@@ -197,18 +152,7 @@ def open_of(
         query = query.where(Impersonation.client_id == client_id)
     if sessions is not None:
         query = query.where(Impersonation.actor_session_id.in_(sessions))
-    return [_record(row) for row in session.scalars(query).all()]
-
-
-def active_of_actor(session: DbSession, actor_id: str, *, but: str, now: int) -> int:
-    """Count the active impersonations of an actor, other than `but`."""
-    query = select(func.count()).where(
-        Impersonation.actor_id == actor_id,
-        Impersonation.id != but,
-        Impersonation.state == State.ACTIVE,
-        Impersonation.expires_at > now,
-    )
-    return session.scalar(query) or 0
+    return [as_record(row) for row in session.scalars(query).all()]
 
 
 def add_handle(session: DbSession, handle_hash: str, impersonation_id: str, *, now: int) -> None:
@@ -298,7 +242,7 @@ def standing_of(session: DbSession, subject_id: str, *, now: int) -> list[Consen
 def resting_on(session: DbSession, consent_id: str) -> list[Record]:
     """Return the active ones that rest on a consent, in the order in which they are locked."""
     query = select(Impersonation).where(Impersonation.consent_id == consent_id, Impersonation.state == State.ACTIVE)
-    return [_record(row) for row in session.scalars(query.order_by(Impersonation.id)).all()]
+    return [as_record(row) for row in session.scalars(query.order_by(Impersonation.id)).all()]
 
 
 def add_approval(session: DbSession, row: Approval) -> None:

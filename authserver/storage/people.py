@@ -36,6 +36,12 @@ def named(session: DbSession, user_ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
+def identified(session: DbSession, user_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the names and user names of people by id."""
+    rows = session.execute(select(User.id, User.name, User.username).where(User.id.in_(set(user_ids)))).all()
+    return {row.id: (row.name, row.username) for row in rows}
+
+
 def enabled_with_role(session: DbSession, role: str, *, but: Iterable[str], limit: int) -> list[User]:
     """Return the first enabled people of a role by id, without those in `but`."""
     query = (

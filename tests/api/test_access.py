@@ -42,6 +42,8 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.list_impersonations": ("GET", "/api/v1/impersonations", None),
     "api.read_impersonation": ("GET", ONE, None),
     "api.stream_impersonation": ("GET", f"{ONE}/stream", None),
+    "api.stream_impersonations": ("GET", "/api/v1/impersonations/stream", None),
+    "api.end_impersonations": ("POST", "/api/v1/impersonations/end", {"all": True, "reason": "an incident"}),
     "api.report_device": ("POST", f"{ONE}/device", {"state": "ended"}),
     "api.decide_approval": ("POST", f"{ONE}/approval", {"decision": "deny"}),
     "api.decide_consent": ("POST", f"{ONE}/consent", {"decision": "deny"}),
@@ -107,6 +109,8 @@ MAY: dict[str, set[str]] = {
     "api.list_impersonations": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
     "api.read_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
     "api.stream_impersonation": {"agent", "lead", "auditor", "admin", "customer"},
+    "api.stream_impersonations": {"agent", "agent2", "lead", "auditor", "admin", "customer", "vip"},
+    "api.end_impersonations": {"lead", "admin"},
     "api.report_device": {"agent"},
     "api.decide_approval": {"lead"},
     "api.decide_consent": {"customer"},
@@ -257,6 +261,10 @@ def test_call_answers_those_who_may_make_it(world: World, endpoint: str) -> None
     walk = Walk.begin(world)
     if endpoint == "api.stream_impersonation":
         world.end(walk.known["{id}"])  # what is over is told at once, and then no more
+    if endpoint == "api.stream_impersonations":
+        world.wired.watch.stop()  # of what goes on a stream would not end
+        assert {walk.call(endpoint, who=who).status_code for who in MAY[endpoint]} == {503}
+        return
     for who in sorted(MAY[endpoint]):
         allowed = walk.call(endpoint, who=who)
         assert allowed.status_code in {200, 201} or allowed.json["error"] == "conflict", (who, allowed.text)

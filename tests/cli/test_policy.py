@@ -100,6 +100,20 @@ def test_explaining_writes_nothing_and_counts_no_attempt(world: World, command: 
     assert "customers 2 in the quota's window" in explain(world, command, "agent", "customer").stdout
 
 
+@pytest.mark.parametrize(
+    ("subject", "options", "told"),
+    [
+        ("customer", ("--mode", "full"), "Full mode is for leads."),
+        ("vip", (), "Another person approves this first."),
+        ("lead", (), "The policy does not allow this."),
+    ],
+)
+def test_explanation_says_what_the_actor_is_told(
+    world: World, command: Command, subject: str, options: tuple[str, ...], told: str
+) -> None:
+    assert f'The actor is told: "{told}"' in explain(world, command, "agent", subject, *options).stdout
+
+
 def test_ids_do_as_well_as_user_names(world: World, command: Command) -> None:
     by_id = command(world, "policy", "explain", "--actor", world.id("agent"), "--subject", world.id("vip"))
     assert by_id.stdout == explain(world, command, "agent", "vip").stdout

@@ -8,7 +8,8 @@ import pytest
 
 from authserver.impersonation.enablement import Enablement
 from authserver.protocol.names import OPEN_STATES
-from authserver.storage import impersonations
+from authserver.storage import listings
+from authserver.storage.listings import Filters, Viewer
 from tests.world import Answer, World
 
 STARTERS = 7
@@ -46,4 +47,4 @@ def test_nothing_that_starts_beside_a_disabling_stays_open(make_world: Callable[
         if answer.status_code == 200:
             assert world.introspect(answer.json["access_token"]) == {"active": False}
     with world.work() as work:
-        assert impersonations.page(work.session, person=None, states=OPEN_STATES, before=None, limit=9) == []
+        assert listings.page(work.session, Viewer(), Filters(states=OPEN_STATES), limit=9) == []

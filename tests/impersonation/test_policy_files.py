@@ -14,6 +14,7 @@ from authserver.impersonation.policy import PolicyError, PolicySet
 SHIPPED = Path(__file__).parents[2] / "config" / "policy"
 YES = '@id("yes")\npermit (principal, action, resource);\n'
 FORBID = "forbid (principal, action, resource);\n"
+REQUEST, IMPERSONATE = 'Action::"request"', 'Action::"impersonate"'
 
 
 @pytest.fixture
@@ -51,6 +52,10 @@ def error(folder: Path) -> Callable[[str], str]:
         (f'@id("one") @order("1")\n{FORBID}', "b.cedar:1", "@order"),
         (f'@id("one") @outcome("needs_consent") @order("x")\n{FORBID}', "b.cedar:1", "@order"),
         (f'@id("one") @refusal("invalid_grant")\n{FORBID}', "b.cedar:1", "@refusal"),
+        (f'@id("one") @says("Not you.")\n{FORBID}', "b.cedar:1", "@says stands on a forbid of the action request"),
+        ('@id("one") @says("x")\n' + FORBID.replace("action", f"action == {IMPERSONATE}"), "b.cedar:1", "@says"),
+        ('@id("one") @says("x")\n' + FORBID.replace("action", f"action in [{REQUEST}]"), "b.cedar:1", "@says"),
+        ('@id("one") @says("x")\npermit (principal, action, resource);', "b.cedar:1", "@says"),
         ('@id("one") @id("two")\n' + FORBID, "b.cedar:2", "duplicate annotation"),
         ('@id("one")\nforbid (principal == ?principal, action, resource);', "b.cedar:1", "templates"),
         ('@id("one")\n' + FORBID.replace(";\n", "\n") + '\n@id("two")\n' + FORBID, "b.cedar:4", "unexpected token"),
@@ -140,3 +145,21 @@ def test_check_fails_with_file_line_and_reason(monkeypatch: pytest.MonkeyPatch, 
     result = CliRunner().invoke(command, ["check"], obj=Options())
     assert result.exit_code == 1
     assert f"{folder}/a.cedar:2: the policy has no @id" in result.stderr
+
+
+def test_words_for_the_actor_stand_on_what_is_about_them_or_told_anyway(folder: Path) -> None:
+    of_actor = FORBID.replace("action", f"action == {REQUEST}")
+    needed = FORBID.replace("action", f"action == {IMPERSONATE}")
+    text = f'@id("one") @says("Not now.")\n{of_actor}\n@id("two") @outcome("needs_consent") @says("Ask.")\n{needed}'
+    (folder / "b.cedar").write_text(text)
+    assert {rule.id: rule.says for rule in PolicySet.load(folder).rules} == {
+        "yes": "",
+        "one": "Not now.",
+        "two": "Ask.",
+    }
+
+
+def test_every_shipped_policy_that_may_be_told_of_has_its_words() -> None:
+    rules = PolicySet.load(SHIPPED).rules
+    silent = {rule.id for rule in rules if rule.effect == "forbid" and not rule.says}
+    assert silent == {rule.id for rule in rules if rule.id.startswith("target.") and rule.effect == "forbid"}

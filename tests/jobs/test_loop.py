@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from authserver.audit import heads
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.jobs import loop
-from authserver.storage import clients, impersonations
+from authserver.storage import clients, impersonations, listings
 from authserver.storage.tables import AuditHead, Base, ClientAssertion, Token
 from tests.conftest import MakeWorld
 from tests.world import World
@@ -91,7 +91,7 @@ def test_what_was_decided_while_the_loop_looked_is_not_expired(
     world.clock.pass_(299)
     assert world.decide(started, "approval", "lead").json["state"] == "awaiting_consent"
     world.clock.pass_(1)
-    monkeypatch.setattr(impersonations, "overdue", lambda *_, **__: [stale])
+    monkeypatch.setattr(listings, "overdue", lambda *_, **__: [stale])
     tick(world)
     assert world.api("GET", f"/api/v1/impersonations/{started}", "agent").json["state"] == "awaiting_consent"
 

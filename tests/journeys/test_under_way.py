@@ -13,7 +13,7 @@ from sqlalchemy import update
 from authserver.audit.events import UserChanged
 from authserver.protocol.names import Role, State
 from authserver.settings import config_folder
-from authserver.storage import clients, impersonations, people
+from authserver.storage import clients, impersonations, listings, people
 from authserver.storage.database import Work
 from authserver.storage.tables import Consent
 from tests.conftest import MakeWorld
@@ -168,5 +168,5 @@ def test_verbs_that_find_what_is_to_end_give_the_order_of_the_locks(world: World
             impersonations.move(work.session, impersonation_id, sources=[State.ACTIVE], to=State.ACTIVE)
     with world.work() as work:
         every = impersonations.open_of(work.session, person=world.id("agent"))
-        late = impersonations.overdue(work.session, now=world.clock.now() + 7200, limit=100)
+        late = listings.overdue(work.session, now=world.clock.now() + 7200, limit=100)
     assert [record.id for record in every] == [record.id for record in late] == sorted(found)

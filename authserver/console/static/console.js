@@ -17,3 +17,12 @@ document.addEventListener("submit", ({ target, submitter }) => {
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted) location.reload(); // a page from the browser's memory: what it says is old
 });
+
+// "/" goes to the search, wherever one is.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  const search = document.querySelector("#q");
+  if (search) search.focus();
+  else document.querySelector(".brand").click();
+});
