@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from authserver.audit import heads
+from authserver.audit import approval_rows, heads
 from authserver.audit.approvals import Approvals
 from authserver.audit.chain import CHAIN
 from authserver.audit.heads import HeadVerifier
@@ -62,6 +62,7 @@ def verify(
     signed = witnesses.heads()
     anchored = witnesses.anchors(anchor_lines)
     witnesses.conclude(stored)
+    approval_rows.compare(session, findings)
     words = findings.words()
     return Report(
         ok=not words,
