@@ -1,11 +1,11 @@
 """The proof: a chain, its signed heads and its anchor file, and everything that does not fit is named (ADR 3)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from authserver.audit import heads
+from authserver.audit import approval_rows, heads
 from authserver.audit.approvals import Approvals
 from authserver.audit.chain import CHAIN
 from authserver.audit.heads import HeadVerifier
@@ -27,9 +27,9 @@ class Report:
     heads: int
     anchors: int
     findings: tuple[str, ...]
-    first_seq: int = 0
-    last_seq: int = 0
-    signed: SignedHead | None = None
+    first_seq: int = field(default=0, compare=False)
+    last_seq: int = field(default=0, compare=False)
+    signed: SignedHead | None = field(default=None, compare=False)
     """The newest signed head of the database, as it is stored."""
 
 
@@ -62,6 +62,7 @@ def verify(
     signed = witnesses.heads()
     anchored = witnesses.anchors(anchor_lines)
     witnesses.conclude(stored)
+    approval_rows.compare(session, findings)
     words = findings.words()
     return Report(
         ok=not words,

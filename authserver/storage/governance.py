@@ -1,11 +1,13 @@
-"""What is owed for breaking the glass."""
+"""What is owed for breaking the glass, and what approvers decided, beside what was signed of it."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from authserver.storage import DbSession
-from authserver.storage.tables import BreakGlassReport
+from authserver.storage.tables import Approval, AuditEvent, BreakGlassReport
+from authserver.storage.trail import EventRow
 
 
 def owe_report(session: DbSession, impersonation_id: str, actor_id: str, *, owed_at: int, due_at: int) -> None:
@@ -54,3 +56,42 @@ def file_report(session: DbSession, impersonation_id: str, *, report: str, sessi
         .returning(BreakGlassReport.impersonation_id)
     )
     return session.execute(statement).one_or_none() is not None
+
+
+class ApprovalRow(NamedTuple):
+    """An approver's decision as it is stored, and counts; instants in seconds."""
+
+    impersonation_id: str
+    approver_id: str
+    session_id: str
+    decision: str
+    digest: str
+    decided_at: int
+    lifetime: int | None
+    kid: str | None
+    signature: str | None
+    withdrawn_at: int | None
+
+
+def approval_rows(
+    session: DbSession, *, after: str = "", only: str | None = None, limit: int = 100
+) -> list[ApprovalRow]:
+    """Return the approvals of the impersonations behind `after`, or of one, in the order of their ids."""
+    query = select(*[getattr(Approval, field) for field in ApprovalRow._fields])
+    query = query.where(Approval.impersonation_id > after if only is None else Approval.impersonation_id == only)
+    return [ApprovalRow(*row) for row in session.execute(query.order_by(Approval.impersonation_id).limit(limit))]
+
+
+def told_of(
+    session: DbSession, chain_id: str, impersonation_ids: Collection[str], names: Collection[str]
+) -> dict[str, list[EventRow]]:
+    """Return the events of these names by their impersonation, each in the order of the chain."""
+    columns = [getattr(AuditEvent, field) for field in EventRow._fields]
+    query = select(*columns).where(
+        AuditEvent.chain_id == chain_id, AuditEvent.impersonation_id.in_(impersonation_ids), AuditEvent.name.in_(names)
+    )
+    found: dict[str, list[EventRow]] = {identifier: [] for identifier in impersonation_ids}
+    for row in session.execute(query.order_by(AuditEvent.seq)):
+        event = EventRow(*row)
+        found[event.impersonation_id or ""].append(event)
+    return found

@@ -85,7 +85,8 @@ def _reach(session: Session, chain_id: str, wanted: Selection) -> tuple[int, int
     first, last = 1, last_seq(session, chain_id)
     if wanted.up_to is not None:
         last = min(last, wanted.up_to)
-    of_chain = select(AuditEvent.seq).where(AuditEvent.chain_id == chain_id).limit(1)
+    chain = func.coalesce(AuditEvent.chain_id, "")  # by its name alone SQLite would go over the chain, not the instants
+    of_chain = select(AuditEvent.seq).where(chain == chain_id).limit(1)
     if wanted.from_ms is not None:
         since = of_chain.where(AuditEvent.at_ms >= wanted.from_ms).order_by(AuditEvent.at_ms)
         first = max(first, (session.scalar(since) or last) - PART)

@@ -74,6 +74,7 @@ def _within(session: Session, wanted: Selection) -> Iterator[ColumnElement[bool]
     """Look into payloads, which are canonical JSON: a member has one spelling, and no string can imitate it."""
     if wanted.person is not None:
         named = [_member(field, wanted.person) for field in PEOPLE]
+        yield holds(session, AuditEvent.payload, _json(wanted.person))  # most have nothing to do with them
         yield or_(*(holds(session, AuditEvent.payload, member) for member in named))
     if wanted.client_id is not None:
         yield holds(session, AuditEvent.payload, _member("client_id", wanted.client_id))
