@@ -24,6 +24,7 @@ from authserver.api.schemas_directory import (
     UsersQuery,
 )
 from authserver.api.shapes import instant, moment
+from authserver.protocol.names import is_user_id
 from authserver.protocol.refusals import InvalidRequest
 from authserver.registry.refusals import Unknown, named
 from authserver.registry.user_import import Outcome
@@ -58,7 +59,7 @@ def _add_reading(blueprint: APIBlueprint) -> None:
     @blueprint.get("/users/<string:id>", responses={200: UserShownOut, **problems(404)})
     def read_user(path: UserPath) -> Answer:
         """Show one person."""
-        present = allowed()
+        present = allowed(path.id)
         return UserShownOut(**_shown(present, path.id)).model_dump(mode="json"), 200
 
 
@@ -77,7 +78,7 @@ def _add_changing(blueprint: APIBlueprint) -> None:
     @blueprint.patch("/users/<string:id>", responses={200: UserShownOut, **problems(404, 409)})
     def change_user(path: UserPath, body: UserBody) -> Answer:
         """Change what is given and leave the rest; the next request is decided on it."""
-        present = allowed()
+        present = allowed(path.id)
         values = body.model_dump(exclude_unset=True)
         if not values:
             raise InvalidRequest("users.nothing", "Nothing to change was given.")
@@ -87,7 +88,7 @@ def _add_changing(blueprint: APIBlueprint) -> None:
     @blueprint.post("/users/<string:id>/password", responses={200: PasswordOut, **problems(404, 409, 503)})
     def reset_user_password(path: UserPath) -> Answer:
         """Give somebody a new password, shown this once, and sign them out everywhere."""
-        present = allowed()
+        present = allowed(path.id)
         users = present.parts.registry.users
         password = users.reset_password(present.work, path.id, by=present.caller.user_id)
         return PasswordOut(id=path.id, password=password).model_dump(mode="json"), 200
@@ -97,7 +98,7 @@ def _add_enabling(blueprint: APIBlueprint) -> None:
     @blueprint.post("/users/<string:id>/disable", responses={200: DisabledUserOut, **problems(404, 409)})
     def disable_user(path: UserPath) -> Answer:
         """Disable somebody: their sessions, their tokens and every impersonation that they are in end at once."""
-        present = allowed()
+        present = allowed(path.id)
         ended = present.parts.registry.users.disable(present.work, path.id, by=present.caller.user_id)
         told = None
         if ended is not None:
@@ -107,7 +108,7 @@ def _add_enabling(blueprint: APIBlueprint) -> None:
     @blueprint.post("/users/<string:id>/enable", responses={200: UserShownOut, **problems(404)})
     def enable_user(path: UserPath) -> Answer:
         """Enable somebody again; they sign in anew, for what had ended stays ended."""
-        present = allowed()
+        present = allowed(path.id)
         present.parts.registry.users.enable(present.work, path.id, by=present.caller.user_id)
         return UserShownOut(**_shown(present, path.id)).model_dump(mode="json"), 200
 
@@ -127,9 +128,10 @@ def _add_import(blueprint: APIBlueprint) -> None:
         return ImportOut(dry_run=body.dry_run, counts=counts, rows=rows).model_dump(mode="json"), 200
 
 
-def allowed() -> Call:
-    """Return the present call, of somebody whom the table of access lets make it."""
+def allowed(person: str = "") -> Call:
+    """Return the present call, of somebody whom the table of access lets make it; a refusal names `person`."""
     present = call()
+    present.trace.target = person if is_user_id(person) else None
     present.caller.demand(present.trace.endpoint)
     return present
 

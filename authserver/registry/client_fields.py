@@ -105,8 +105,9 @@ def wrongs(session: DbSession, client_id: str, whole: Mapping[str, Any], given: 
     if method == PUBLIC and not grants <= _PUBLIC_GRANTS:
         words = "of a public client are authorization_code, device_code and refresh_token alone"
         found.append(Wrong("grant_types", words))
-    if method == PUBLIC and NEVER_PUBLIC & set(whole["scopes"]):
-        found.append(Wrong("scopes", "has one that no public client may have", *NEVER_PUBLIC & set(whole["scopes"])))
+    if method == PUBLIC:
+        never = sorted(NEVER_PUBLIC & set(whole["scopes"]))
+        found += [Wrong("scopes", "has one that no public client may have", scope) for scope in never]
     known = {
         "scopes": set(resources.scopes_of(session)) | ISSUER_SCOPES,
         "default_resources": {row.uri for row in resources.listing(session)},

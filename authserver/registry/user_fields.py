@@ -19,6 +19,8 @@ _LOCALE = re.compile(
     r"(?:[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?(?:-(?:[0-9a-z]{5,8}|[0-9][0-9a-z]{3}))*)?"
 )
 _MAX_LOCALE = 35
+_EMAIL = re.compile(r"""[^\s@,;<>()"\\]+(?:@[^\s@,;<>()"\\]+)?""")
+"""One address, or a word that stands for none: a mail to two would be a mail to a stranger."""
 _APP_VERSION = re.compile(r"(?:[0-9A-Za-z][0-9A-Za-z.+_-]{0,63})?")
 _LINE_WORDS = "has 1 to 255 characters, and none that cannot be seen"
 _LIST_WORDS = f"is up to {_MAX_WORDS} words of up to 64 characters"
@@ -31,7 +33,10 @@ def _time_zones() -> frozenset[str]:
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (is_line, _LINE_WORDS),
-    "email": (is_line, _LINE_WORDS),
+    "email": (
+        lambda email: is_line(email) and _EMAIL.fullmatch(email) is not None,
+        "is one address, of up to 255 characters",
+    ),
     "roles": (lambda roles: set(roles) <= set(Role), f"is some of {', '.join(Role)}"),
     "tier": (lambda tier: _TIER.fullmatch(tier) is not None, "is up to 32 of a-z 0-9 _ -"),
     "country": (lambda country: _COUNTRY.fullmatch(country) is not None, "is two capital letters, or empty"),

@@ -116,7 +116,7 @@ def _plans(session: DbSession, rows: Sequence[Row], by: str) -> list[_Plan]:
 def _plan(session: DbSession, username: str, row: Row, known: User | None, by: str) -> _Plan:
     values, found = _values(row)
     wanted = row.get("population") or None
-    if wanted is not None and wanted not in set(Population):
+    if wanted is not None and not (isinstance(wanted, str) and wanted in set(Population)):
         found.append(Wrong("population", f"is one of {', '.join(Population)}"))
         wanted = None
     if known is None:
@@ -127,15 +127,18 @@ def _plan(session: DbSession, username: str, row: Row, known: User | None, by: s
         if wanted not in {None, population}:
             found.append(Wrong("population", "stays what it is: the two populations never mix"))
     found += wrongs(values, population)
-    try:
-        values |= resolved(session, values)
-    except Unfit as refusal:
-        found += refusal.wrongs
+    if not found:
+        try:
+            values |= resolved(session, values)
+        except Unfit as refusal:
+            found += refusal.wrongs
     if found:
         return _Plan(username, "error", tuple(found), known)
     if known is None:
         return _Plan(username, "create", (), None, population, values)
     different = {name: value for name, value in values.items() if not _same(known, name, value)}
+    if "email" in different and "email_verified" in values:
+        different["email_verified"] = values["email_verified"]  # of another address it is said anew
     try:
         demand_another(known, different, by=by)
     except OfOneself as refusal:

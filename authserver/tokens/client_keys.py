@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
+from joserfc.jwk import KeySet, KeySetSerialization
 
 ASSERTION_ALGS = ("ES256", "RS256", "PS256", "EdDSA")
 """What a client may sign its assertions with."""
@@ -51,16 +51,16 @@ def check_public(jwks: object) -> dict[str, Any]:
     if set(jwks) != {"keys"} or len(keys) > _MAX_KEYS:
         raise ValueError(f"holds something else than up to {_MAX_KEYS} keys")
     for key in keys:
-        if not isinstance(key, dict) or key.get("kty") not in _ASYMMETRIC:
+        if not isinstance(key, dict) or str(key.get("kty")) not in _ASYMMETRIC:
             raise ValueError("holds something else than EC, RSA and OKP keys")
         if _ELSEWHERE & set(key):
             raise ValueError("names an address for its keys; this server fetches none, so give the keys themselves")
         if _PRIVATE & set(key):
             raise ValueError("holds a private key; give the public part alone, the private one stays with the client")
+        if key["kty"] == "RSA" and len(str(key.get("n"))) * 6 < _MIN_RSA_BITS:
+            raise ValueError(f"holds an RSA key of less than {_MIN_RSA_BITS} bits")
     try:
-        found = read_key_set(jwks).keys
+        read_key_set(jwks)
     except (JoseError, LookupError, TypeError, ValueError, RecursionError):
         raise ValueError("holds a key that cannot be read") from None
-    if any(isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS for key in found):
-        raise ValueError(f"holds an RSA key of less than {_MIN_RSA_BITS} bits")
     return dict(jwks)
