@@ -1,5 +1,6 @@
 """Apps through the API: checked by the rules of the settings, changed by admins, and used by every process at once."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -162,6 +163,26 @@ def test_app_of_the_settings_is_read_only_and_goes_before_a_stored_one(make_sqli
     listed = [item for item in world.api("GET", APPS, "admin").json["items"] if item["name"] == "bank"]
     assert [(item["source"], item["in_force"]) for item in listed] == [("config", True), ("api", False)]
     assert configured(world, hand_off(world, "bank"))["buildId"] == "configured"
+
+
+def test_one_of_two_that_take_a_name_at_once_gets_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    start, statuses = threading.Barrier(2), list[int]()
+
+    def take() -> None:
+        start.wait()
+        headers = {"Authorization": f"Bearer {world.token('admin')}"}
+        body = {"name": "bank", "settings": PLAIN}
+        client = world.app.test_client()
+        statuses.append(client.post(APPS, json=body, headers=headers, base_url=ISSUER).status_code)
+
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201, 409]
+    assert len(world.events("app:changed")) == 1
 
 
 # --- as they are used
