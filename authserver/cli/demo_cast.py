@@ -62,6 +62,9 @@ class _Member:
     standing_consent: bool = False
     enabled: bool = True
     groups: tuple[str, ...] = ()
+    locale: str = ""
+    time_zone: str = ""
+    appearance: str = ""
 
 
 CAST = (
@@ -70,7 +73,15 @@ CAST = (
     _Member("lead", "Lee Lead", Role.LEAD, groups=(_BREAK_GLASS,)),
     _Member("auditor", "Aubrey Auditor", Role.AUDITOR),
     _Member("admin", "Ashley Admin", Role.ADMIN),
-    _Member("customer", "Casey Customer", Role.CUSTOMER, standing_consent=True),
+    _Member(
+        "customer",
+        "Casey Customer",
+        Role.CUSTOMER,
+        standing_consent=True,
+        locale="sv-SE",
+        time_zone="Europe/Stockholm",
+        appearance="dark",
+    ),
     _Member("customer-ask", "Charlie Customer", Role.CUSTOMER),
     _Member("vip", "Vivian Customer", Role.CUSTOMER, tier="vip", standing_consent=True),
     _Member("disabled", "Dana Customer", Role.CUSTOMER, enabled=False),
@@ -185,6 +196,9 @@ def _seed_member(wired: Wired, work: Work, member: _Member) -> None:
             conflicts=[],
             enabled=member.enabled,
             created_at=now,
+            locale=member.locale,
+            time_zone=member.time_zone,
+            appearance=member.appearance,
         )
         people.add(work.session, row)
         wired.trail.record(work, UserChanged(user_id=row.id, action="created", by=BY))

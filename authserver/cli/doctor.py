@@ -150,11 +150,32 @@ def _mode(path: Path) -> int:
 
 
 def _apps(settings: Settings) -> Iterator[Finding]:
+    """Look at the apps of the settings; whether there are others is known by the database."""
     apps = settings.appetize.apps
     if apps:
         yield ok(f"appetize.apps: {', '.join(sorted(apps))}")
+    yield from _embed_origin(settings)
+
+
+def _embed_origin(settings: Settings) -> Iterator[Finding]:
+    """Look at where the embed page is; what cannot be served at all stopped the settings before this."""
+    embed, issuer = settings.appetize.embed_origin, settings.issuer
+    here, there = urlsplit(embed), urlsplit(issuer)
+    host = here.hostname or ""
+    mend = "give the page a name of its own, on another site than the issuer's, and send it to this server"
+    if not embed:
+        what = "appetize.embed_origin: not set, so there is no page that shows a device; pages of your own can"
+        yield note(what, f"set it where agents are to have one: {mend}")
+    elif host == there.hostname:
+        yield note(f"appetize.embed_origin: {embed} shares its host with the issuer, which the demo alone may do", mend)
+    elif here.scheme == "http" and not _is_loopback(host):
+        yield wrong(f"appetize.embed_origin: {embed} is not https: what is passed to a device is in the clear", mend)
+    elif _is_loopback(host) and not _is_loopback(there.hostname or ""):
+        yield wrong(f"appetize.embed_origin: {embed} names each agent's own machine, and not this server", mend)
+    elif host.endswith(f".{there.hostname}") or (there.hostname or "").endswith(f".{host}"):
+        yield note(f"appetize.embed_origin: {embed} is a name under the issuer's, or above: cookies may cross", mend)
     else:
-        yield note("appetize.apps: none is configured, so no device can be handed off to", "add [appetize.apps.NAME]")
+        yield ok(f"appetize.embed_origin: {embed}")
 
 
 def _notification(settings: Settings) -> Iterator[Finding]:

@@ -1,19 +1,20 @@
 """What `authserver doctor` finds in the database, and in what must fit to it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from authserver.app import DEMO_MARK
+from authserver.appetize.apps import Apps
 from authserver.audit.chain import CHAIN
 from authserver.cli.db import application
 from authserver.cli.findings import Finding, note, ok, wrong
-from authserver.cli.wiring import first_line
+from authserver.cli.wiring import first_line, missing_file
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import SystemEntropy
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE
 from authserver.settings import Settings
 from authserver.storage import DbSession, clients, marks, resources, schema, trail
+from authserver.storage import apps as stored_apps
 from authserver.storage.database import StorageError, db, unit_of_work
 from authserver.storage.tables import Client
 from authserver.tokens.key_files import PEPPER_FILE, KeyFileError, load_or_create_pepper
@@ -25,9 +26,8 @@ _UPGRADE = "run: authserver db upgrade"
 
 def check_database(settings: Settings, clock: Clock | None = None) -> Iterator[Finding]:
     """Look at everything that the database knows; nothing is created where there is none."""
-    url = settings.database.url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        yield wrong(f"database.url: there is no {url}", f"{_UPGRADE}; or correct the path")
+    if missing_file(settings.database) is not None:
+        yield wrong(f"database.url: there is no {settings.database.url}", f"{_UPGRADE}; or correct the path")
         return
     with application(settings.database).app_context():
         try:
@@ -54,6 +54,7 @@ def _all(settings: Settings, session: DbSession, clock: Clock) -> Iterator[Findi
     yield from _clients(settings, session, clock)
     yield from _named_clients(settings, session)
     yield from _resources(settings, session)
+    yield from _apps(settings, session)
 
 
 def _demo(settings: Settings, session: DbSession, clock: Clock) -> Iterator[Finding]:
@@ -202,3 +203,21 @@ def _resources(settings: Settings, session: DbSession) -> Iterator[Finding]:
             yield note(f"resources: {row.uri} is owned by {owner.client_id}, which is disabled", change)
     if rows:
         yield ok(f"resources: {len(rows)} registered")
+
+
+def _apps(settings: Settings, session: DbSession) -> Iterator[Finding]:
+    """Look at the apps that are managed through the API; those of the settings were checked with them."""
+    rows, apps = stored_apps.listing(session), Apps(settings)
+    if not rows and not apps.configured:
+        mend = "add [appetize.apps.NAME], or create one through the API"
+        yield note("appetize.apps: there is none, so no device can be handed off to", mend)
+    for row in rows:
+        problems = apps.problems(row.settings)
+        if row.name in apps.configured:
+            mend = "take one of the two away"
+            yield note(f"apps: {row.name} is stored and in the settings, which go before it", mend)
+        elif row.enabled and problems:
+            fields = ", ".join(f"{each.field}: {each.problem}" for each in problems)
+            yield wrong(f"apps: {row.name} is not used: {fields}", "change it through the API, or the settings back")
+    if rows:
+        yield ok(f"apps: {len(rows)} managed through the API")

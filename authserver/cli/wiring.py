@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from authserver import settings
-from authserver.settings import SettingsError
+from authserver.settings import Database, SettingsError
 from authserver.storage import schema
 from authserver.storage.database import StorageError, Work, db, unit_of_work
 from authserver.tokens.key_files import KeyFileError
@@ -30,7 +31,9 @@ def opened(options: "Options") -> Iterator["Wired"]:
     from authserver.app import create_app
 
     with in_plain_words():
-        app = create_app(settings.load(options.config))
+        loaded = settings.load(options.config)
+        refuse_missing(loaded.database)
+        app = create_app(loaded)
         with app.app_context():
             try:
                 check_schema()
@@ -62,6 +65,23 @@ def in_plain_words() -> Iterator[None]:
         if error.filename is None:
             raise
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+
+
+def missing_file(database: Database) -> Path | None:
+    """Return the file of a database on SQLite that is not there; opening it would make an empty one."""
+    url = database.url
+    if not url.startswith("sqlite:///") or ":memory:" in url or "?" in url:
+        return None
+    file = Path(url.removeprefix("sqlite:///"))
+    return None if file.exists() else file
+
+
+def refuse_missing(database: Database) -> None:
+    """Refuse a database that is not there, before anything is made in its place."""
+    file = missing_file(database)
+    if file is not None:
+        msg = f"database.url: there is no {file}; name your settings with --config, or run: authserver db upgrade"
+        raise click.ClickException(msg)
 
 
 def check_schema() -> None:

@@ -117,6 +117,10 @@ def test_configuration_carries_a_fresh_token_of_the_impersonation(world: World) 
         "record": True,
         "debug": False,
         "params": {"impersonatedUserToken": token},
+        "language": "sv",
+        "locale": "sv_SE",
+        "timezone": "Europe/Stockholm",
+        "appearance": "dark",
     }
     shown = claims(token)
     assert {name: shown[name] for name in ("sub", "aud", "scope", "client_id", "iat", "exp")} == {

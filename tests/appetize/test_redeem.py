@@ -193,6 +193,9 @@ def test_configuration_by_deep_link_has_no_value(world: World) -> None:
         "record": False,
         "debug": False,
         "params": {},
+        "language": "sv",
+        "locale": "sv_SE",
+        "appearance": "dark",
     }
     fresh = fresh_code(world, handoff).json
     assert fresh == {

@@ -223,3 +223,49 @@ def test_ticket_system_is_asked_by_https_or_on_this_machine(make_sqlite_world: M
         found = wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": url}), "doctor"))
         assert found == [] if fine else "ticket_hook.url" in found[0]
     assert wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": "http://127.0.0.1:1/"}), "doctor")) == []
+
+
+PLAIN = {"build_id": "b_1", "platform": "android"}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "embed", "level", "words"),
+    [
+        ("https://login.example.com", "", "note", "not set, so there is no page that shows a device"),
+        ("https://login.example.com", "https://device.example.net", "ok", "https://device.example.net"),
+        ("https://login.example.com", "https://device.login.example.com", "note", "cookies may cross"),
+        ("https://login.example.com", "https://example.com", "note", "cookies may cross"),
+        ("https://login.example.com", "https://localhost:9443", "WRONG", "names each agent's own machine"),
+        ("https://login.example.com", "http://device.example.net", "WRONG", "must be https, as the issuer is"),
+        ("https://login.example.com", "https://login.example.com:8443", "note", "shares its host with the issuer"),
+        ("https://login.example.com", "https://login.example.com", "WRONG", "shares its host with the issuer"),
+        ("http://127.0.0.1:9000", "http://device.example.net", "WRONG", "is not https"),
+        ("http://127.0.0.1:9000", "http://localhost:9000", "ok", "http://localhost:9000"),
+    ],
+)
+def test_embed_origin_is_looked_at(  # noqa: PLR0917 - one case a row
+    make_sqlite_world: MakeWorld,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    issuer: str,
+    embed: str,
+    level: str,
+    words: str,
+) -> None:
+    world = sound(make_sqlite_world)
+    monkeypatch.setenv("AUTHSERVER_SERVER__ISSUER", issuer)
+    monkeypatch.setenv("AUTHSERVER_APPETIZE__EMBED_ORIGIN", embed)
+    found = [line for line in command(world, "doctor").stdout.splitlines() if "appetize.embed_origin" in line]
+    assert [(line[:5].strip(), words in line) for line in found] == [(level, True)]
+
+
+def test_apps_that_are_stored_are_looked_at(make_sqlite_world: MakeWorld, command: Command) -> None:
+    loose = sound(make_sqlite_world, server={"max_token_bytes": 1500})
+    for name, settings in (("good", PLAIN), ("long", {**PLAIN, "how": "deep_link", "passes": "token"})):
+        body = {"name": name, "settings": settings}
+        assert loose.api("POST", "/api/v1/appetize/apps", "admin", json=body).status_code == 201
+    result = command(sound(make_sqlite_world, **{"appetize.apps.good": PLAIN}), "doctor")
+    [only] = wrong(result)
+    assert only.startswith("apps: long is not used: passes: a token by deep link can exceed 2048 characters")
+    assert "apps: good is stored and in the settings, which go before it" in notes(result)
+    assert "ok     apps: 2 managed through the API" in result.stdout

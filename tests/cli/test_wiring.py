@@ -46,8 +46,26 @@ def one_line(result: Result, code: int = 1) -> str:
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_database_without_tables_is_an_error_that_says_how_to_make_them(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "db.sqlite3").touch()
     words = one_line(run(tmp_path, arguments))
     assert words == "Error: database.url: the database has no tables; run: authserver db upgrade\n"
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_database_that_is_not_there_is_an_error_and_nothing_is_made_in_its_place(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    words = one_line(run(tmp_path, arguments))
+    assert f"database.url: there is no {tmp_path / 'db.sqlite3'}; " in words
+    assert words.endswith("run: authserver db upgrade\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]
+
+
+def test_explanation_without_settings_makes_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["policy", "explain", "--actor", "a", "--subject", "b"])
+    assert "there is no authserver.sqlite3; name your settings with --config" in one_line(result)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["clients", "list"], ["db", "upgrade"]], ids=" ".join)
@@ -57,7 +75,8 @@ def test_database_that_does_not_answer_is_an_error_that_says_so(tmp_path: Path, 
     assert "database.url: the database cannot be used: " in words
     assert "hunter2" not in words
     no_folder = {"url": f"sqlite:///{tmp_path / 'nowhere' / 'db.sqlite3'}"}
-    assert "unable to open database file" in one_line(run(tmp_path, arguments, database=no_folder))
+    said = "there is no" if arguments[0] == "clients" else "unable to open database file"
+    assert said in one_line(run(tmp_path, arguments, database=no_folder))
 
 
 def test_database_of_another_schema_is_an_error_that_names_both(tmp_path: Path) -> None:
@@ -82,6 +101,7 @@ def test_database_of_another_schema_is_an_error_that_names_both(tmp_path: Path) 
 def test_wrong_setting_ends_a_command_with_status_2_and_its_name(
     tmp_path: Path, sections: dict[str, Any], words: str
 ) -> None:
+    (tmp_path / "db.sqlite3").touch()
     assert words in one_line(run(tmp_path, ["clients", "list"], **sections), 2)
 
 

@@ -1,0 +1,306 @@
+"""Apps through the API: checked by the rules of the settings, changed by admins, and used by every process at once."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from authserver import settings as settings_module
+from authserver.appetize.apps import AppRefused, Apps
+from authserver.storage import DbSession
+from authserver.storage import apps as stored
+from authserver.storage.apps import StoredApp
+from tests.appetize.handing_off import (
+    SECTIONS,
+    at_page,
+    configured,
+    fresh_code,
+    hand_off,
+    new_code,
+    redeem,
+    renew,
+)
+from tests.conftest import MakeWorld
+from tests.world import ISSUER, World
+
+APPS = "/api/v1/appetize/apps"
+PLAIN: dict[str, Any] = {"build_id": "b_1", "platform": "android"}
+PAGE = "https://support.example.com"
+
+
+def create(world: World, name: str = "bank", **settings: Any) -> None:
+    created = world.api("POST", APPS, "admin", json={"name": name, "settings": {**PLAIN, **settings}})
+    assert created.status_code == 201, created.text
+
+
+def change(world: World, name: str = "bank", **settings: Any) -> None:
+    body = {"settings": {**PLAIN, **settings}}
+    changed = world.api("PUT", f"{APPS}/{name}", "admin", json=body)
+    assert changed.status_code == 200, changed.text
+
+
+def names(world: World) -> list[str]:
+    return [item["name"] for item in world.api("GET", APPS, "admin").json["items"]]
+
+
+# --- as they are managed
+
+
+def test_app_is_created_read_changed_and_disabled_with_an_event_of_each(world: World) -> None:
+    create(world, groups=["tier-2"])
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert shown == {
+        "name": "bank",
+        "source": "api",
+        "read_only": False,
+        "enabled": True,
+        "in_force": True,
+        "settings": {**PLAIN, "groups": ["tier-2"]},
+        "problems": [],
+        "created_at": "2027-01-15T08:00:00.000Z",
+        "changed_at": "2027-01-15T08:00:00.000Z",
+    }
+    world.clock.pass_(60)
+    change(world, language="de")
+    disabled = world.api("DELETE", f"{APPS}/bank", "admin").json
+    assert (disabled["enabled"], disabled["in_force"]) == (False, False)
+    assert disabled["settings"] == {**PLAIN, "language": "de"}
+    assert disabled["changed_at"] == "2027-01-15T08:01:00.000Z"
+    again = world.api("PUT", f"{APPS}/bank", "admin", json={"settings": PLAIN, "enabled": True}).json
+    assert (again["enabled"], again["settings"]) == (True, PLAIN)
+    events = world.events("app:changed")
+    assert [event["action"] for event in events] == ["created", "changed", "disabled", "changed"]
+    assert {(event["app"], event["by"]) for event in events} == {("bank", world.id("admin"))}
+    assert events[1]["settings"] == {**PLAIN, "language": "de"}
+
+
+def test_changing_nothing_leaves_no_event(world: World) -> None:
+    create(world)
+    change(world)
+    world.api("DELETE", f"{APPS}/bank", "admin")
+    world.api("DELETE", f"{APPS}/bank", "admin")
+    assert [event["action"] for event in world.events("app:changed")] == ["created", "disabled"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "problem"),
+    [
+        ({"colour": "red"}, "colour", "unknown setting"),
+        ({"params": {"token": "x"}}, "params", "unknown setting"),
+        ({"<script>": 1}, "(unknown)", "unknown setting"),
+        ({"deep_link": "appetize://impersonation"}, "deep_link", "{value}"),
+        ({"how": "deep_link", "passes": "token"}, "passes", "2048 characters"),
+        ({"how": "email"}, "how", "'launch_params' or 'deep_link'"),
+        ({"build_id": None}, "build_id", "valid string"),
+        ({"builds": {"5.4": "../x"}}, "builds.5.4", "match pattern"),
+        ({"platform": "ios", "timezone": "Europe/Berlin"}, "timezone", "android alone"),
+        ({"timezone": "Mars/Olympus"}, "timezone", "time zone"),
+        ({"allowed_origins": [PAGE, "nonsense"]}, "allowed_origins.1", "origin"),
+        ({"sdk_url": "js.appetize.io"}, "sdk_url", "address of a script"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_settings_that_cannot_work_are_refused_by_name(
+    world: World, settings: dict[str, Any], field: str, problem: str
+) -> None:
+    create(world)
+    body = {"settings": {**PLAIN, **settings}}
+    for refused in (
+        world.api("POST", APPS, "admin", json={"name": "other", **body}),
+        world.api("PUT", f"{APPS}/bank", "admin", json=body),
+    ):
+        assert (refused.status_code, refused.json["error"]) == (400, "invalid_request")
+        assert refused.json["invalid"] == [field]
+        assert problem in refused.json["problems"][0]["problem"]
+        assert world.events("request:refused")[-1]["reason"] == "app.settings"
+    assert names(world) == ["bank", "demo-bank"]
+    assert world.api("GET", f"{APPS}/bank", "admin").json["settings"] == PLAIN
+
+
+def test_refusal_repeats_no_value(world: World) -> None:
+    secret = "aGVsbG8tdGhpcy1pcy1hLXNlY3JldA"
+    settings = {**PLAIN, "how": secret, "scale": secret, "timezone": secret, "deep_link": secret, "builds": {"1": "/"}}
+    refused = world.api("POST", APPS, "admin", json={"name": "bank", "settings": settings})
+    assert set(refused.json["invalid"]) == {"how", "scale", "timezone", "deep_link", "builds.1"}
+    assert secret not in refused.text
+
+
+def test_addresses_that_are_not_https_are_refused_outside_the_demo(world: World) -> None:
+    local = {"base_url": "http://localhost:9300", "sdk_url": "http://localhost:9300/embed.js"}
+    create(world, **local)
+    with pytest.raises(AppRefused) as refused:
+        Apps(settings_module.load((), {})).parse({**PLAIN, **local})
+    assert refused.value.extra["invalid"] == ["sdk_url", "base_url"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "ü", "a" * 65, "a/b"])
+def test_name_that_is_none_is_refused(world: World, name: str) -> None:
+    refused = world.api("POST", APPS, "admin", json={"name": name, "settings": PLAIN})
+    assert (refused.status_code, refused.json["invalid"]) == (400, ["name"])
+
+
+def test_taken_name_is_a_conflict_and_an_unknown_one_is_not_found(world: World) -> None:
+    create(world)
+    again = world.api("POST", APPS, "admin", json={"name": "bank", "settings": PLAIN})
+    assert (again.status_code, again.json["error"]) == (409, "conflict")
+    for method, body in (("GET", None), ("PUT", {"settings": PLAIN}), ("DELETE", None)):
+        unknown = world.api(method, f"{APPS}/none", "admin", json=body)
+        assert (unknown.status_code, unknown.json["error"]) == (404, "not_found")
+
+
+def test_app_of_the_settings_is_read_only_and_goes_before_a_stored_one(make_sqlite_world: MakeWorld) -> None:
+    create(make_sqlite_world())
+    world = make_sqlite_world(**{"appetize.apps.bank": {"build_id": "configured", "platform": "ios"}})
+    for method, path, body in (
+        ("PUT", f"{APPS}/bank", {"settings": PLAIN}),
+        ("DELETE", f"{APPS}/bank", None),
+        ("POST", APPS, {"name": "bank", "settings": PLAIN}),
+    ):
+        refused = world.api(method, path, "admin", json=body)
+        assert (refused.status_code, refused.json["error"]) == (409, "conflict")
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert (shown["source"], shown["read_only"], shown["settings"]["build_id"]) == ("config", True, "configured")
+    listed = [item for item in world.api("GET", APPS, "admin").json["items"] if item["name"] == "bank"]
+    assert [(item["source"], item["in_force"]) for item in listed] == [("config", True), ("api", False)]
+    assert configured(world, hand_off(world, "bank"))["buildId"] == "configured"
+
+
+def test_one_of_two_that_take_a_name_at_once_gets_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    start, statuses = threading.Barrier(2), list[int]()
+
+    def take() -> None:
+        start.wait()
+        headers = {"Authorization": f"Bearer {world.token('admin')}"}
+        body = {"name": "bank", "settings": PLAIN}
+        client = world.app.test_client()
+        statuses.append(client.post(APPS, json=body, headers=headers, base_url=ISSUER).status_code)
+
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201, 409]
+    assert len(world.events("app:changed")) == 1
+
+
+# --- as they are used
+
+
+def test_what_one_process_changes_the_other_uses_at_once(make_world: MakeWorld) -> None:
+    here, there = make_world(), make_world()
+    body = {"impersonation": there.start().json["id"], "app": "bank"}
+    assert there.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 400
+    create(here)
+    assert configured(there, there.api("POST", "/appetize/handoffs", "agent", json=body).json)["buildId"] == "b_1"
+    change(here, build_id="b_2", device="pixel7")
+    shown = configured(there, hand_off(there, "bank"))
+    assert (shown["buildId"], shown["device"]) == ("b_2", "pixel7")
+    here.api("DELETE", f"{APPS}/bank", "admin")
+    assert there.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 400
+
+
+def test_agents_of_other_groups_may_not_use_it_from_the_change_on(world: World) -> None:
+    create(world)
+    handoff = hand_off(world, "bank")
+    change(world, groups=["tier-2"])
+    body = {"impersonation": handoff["impersonation_id"], "app": "bank"}
+    assert world.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 403
+    config = world.api("POST", f"/appetize/handoffs/{handoff['id']}/config", "agent", json={})
+    assert (config.status_code, config.json["error"]) == (403, "access_denied")
+
+
+def test_code_of_a_disabled_app_is_redeemed_no_more(make_sqlite_world: MakeWorld) -> None:
+    world = make_sqlite_world(**SECTIONS)
+    create(world, passes="code")
+    code, handoff = new_code(world, app="bank")
+    world.api("DELETE", f"{APPS}/bank", "admin")
+    refused = redeem(world, code)
+    assert (refused.status_code, refused.json["error"]) == (400, "invalid_grant")
+    assert fresh_code(world, handoff).status_code == 404
+    world.api("PUT", f"{APPS}/bank", "admin", json={"settings": {**PLAIN, "passes": "code"}, "enabled": True})
+    assert redeem(world, code).status_code == 200
+
+
+def test_token_is_renewed_only_while_an_app_that_it_went_to_may_be_used(world: World) -> None:
+    create(world)
+    handoff = hand_off(world, "bank")
+    token = configured(world, handoff)["params"]["impersonatedUserToken"]
+    assert renew(world, token).status_code == 200
+    change(world, roles=["lead"])
+    refused = renew(world, token)
+    assert (refused.status_code, refused.json["error"]) == (403, "access_denied")
+    assert world.events("request:refused")[-1]["reason"] == "renewal.app"
+    change(world)
+    assert renew(world, token).status_code == 200
+    world.api("DELETE", f"{APPS}/bank", "admin")
+    assert renew(world, token).status_code == 403
+
+
+def test_pages_of_allowed_origins_are_let_in_from_the_change_on(make_world: MakeWorld) -> None:
+    here, there = make_world(), make_world()
+    create(here)
+    handoff = hand_off(there, "bank")
+
+    def ask(origin: str = PAGE) -> Any:
+        body = {"config_secret": handoff["config_secret"]}
+        path = f"/appetize/handoffs/{handoff['id']}/config"
+        return there.api("POST", path, json=body, headers={"Origin": origin})
+
+    assert ask().status_code == 403
+    change(here, allowed_origins=[PAGE])
+    asked = there.api("OPTIONS", f"/appetize/handoffs/{handoff['id']}/config", headers={"Origin": PAGE})
+    assert asked.headers["Access-Control-Allow-Origin"] == PAGE
+    module = there.api("GET", "/appetize/handoff.js", headers={"Origin": PAGE})
+    assert module.headers["Access-Control-Allow-Origin"] == PAGE
+    assert ask("https://elsewhere.example.com").status_code == 403
+    allowed = ask()
+    assert (allowed.status_code, allowed.headers["Access-Control-Allow-Origin"]) == (200, PAGE)
+    here.api("DELETE", f"{APPS}/bank", "admin")
+    module = there.api("GET", "/appetize/handoff.js", headers={"Origin": PAGE})
+    assert "Access-Control-Allow-Origin" not in module.headers
+    assert ask().status_code == 403
+
+
+def test_origin_is_looked_up_for_the_configuration_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(world, allowed_origins=[PAGE])
+    read: list[str] = []
+    listing = stored.listing
+
+    def counted(session: DbSession) -> list[StoredApp]:
+        read.append("apps")
+        return listing(session)
+
+    monkeypatch.setattr(stored, "listing", counted)
+    token = world.token("agent")
+    for path in ("/api/v1/impersonations", "/oauth/token", "/appetize/redeem", "/appetize/handoffs", "/session/token"):
+        assert world.api("POST", path, token=token, headers={"Origin": PAGE}).status_code == 403
+    world.api("POST", "/appetize/handoffs/x/config", token=token, headers={"Origin": ISSUER}, json={})
+    assert read == ["apps"]  # for the answer's own header, which a page of the issuer's origin gets, too
+    world.api("POST", "/appetize/handoffs/x/config", headers={"Origin": "https://elsewhere.example.com"}, json={})
+    assert read == ["apps", "apps"]
+
+
+def test_embed_page_lets_in_the_hosts_of_a_stored_app(make_sqlite_world: MakeWorld) -> None:
+    world = make_sqlite_world(**SECTIONS)
+    create(world, base_url="https://bank.appetize.io", sdk_url="https://sdk.example.com/embed.js")
+    page = at_page(world, "bank")
+    policy = page.show().headers["Content-Security-Policy"]
+    assert "https://sdk.example.com; worker-src" in policy
+    assert "frame-src https://bank.appetize.io;" in policy
+    world.api("DELETE", f"{APPS}/bank", "admin")
+    assert page.call("state").status_code == 404
+
+
+def test_stored_app_that_cannot_work_any_more_is_not_used_and_shown_with_its_problems(
+    make_sqlite_world: MakeWorld,
+) -> None:
+    tight = make_sqlite_world(server={"max_token_bytes": 1500})
+    create(tight, how="deep_link", passes="token")
+    world = make_sqlite_world()
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert (shown["enabled"], shown["in_force"]) == (True, False)
+    assert [problem["field"] for problem in shown["problems"]] == ["passes"]
+    body = {"impersonation": world.start().json["id"], "app": "bank"}
+    assert world.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 400
