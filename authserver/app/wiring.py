@@ -30,6 +30,7 @@ from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.actions import Actions
+from authserver.impersonation.approval_proofs import ApprovalProofs
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
@@ -117,7 +118,8 @@ def wire(
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
-    judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    proofs = ApprovalProofs(keyring.decision_signed, keyring.signs_decisions)
+    judge = Judge(_policy(settings), settings.impersonation, hasher, proofs, time_zone=settings.policy.time_zone)
     notices = Notices(settings, sealer, trail, clock, entropy)
     send_code = notices.enqueue_consent_code if settings.notification.channels else None
     codes = ConsentCodes(settings.consent, send_code, hasher=hasher, clock=clock, entropy=entropy)

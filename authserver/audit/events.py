@@ -92,7 +92,9 @@ class ApprovalDecided(Event):
     remark: str = ""
     kid: str | None = None
     signature: str | None = None
-    """The audit key's signature over who decided what, when, and on which digest (detached JWS)."""
+    """The audit key's signature over who decided what, when, and on which digest (a compact JWS)."""
+    covers: str | None = None
+    """The digest of the present, shorter life, where an extension was decided on: a yes to more is a yes to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
