@@ -76,6 +76,9 @@ class ConsentWays(Section):
     mail_seconds: Seconds
     code_seconds: Seconds
     code_tries: int = Field(ge=1, le=10)
+    asks_free: int = Field(ge=1, le=60)
+    asks_wait_seconds: Seconds
+    asks_max_wait_seconds: Seconds
     standing_max_seconds: Seconds
     basis: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]{1,64}$")]
 

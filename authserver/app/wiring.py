@@ -37,6 +37,7 @@ from authserver.impersonation.consents import Consents
 from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.extension import Extension
+from authserver.impersonation.insistence import Insistence
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.notify.channels import channels
@@ -128,6 +129,7 @@ def wire(
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
         codes=codes,
+        insistence=Insistence(settings.consent),
         notices=notices,
         hasher=hasher,
         trail=trail,
@@ -219,6 +221,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
         lifecycle,
         settings.impersonation,
         codes=codes,
+        insistence=Insistence(settings.consent),
         notices=notices,
         trail=trail,
         clock=clock,

@@ -167,6 +167,19 @@ class ImpersonationExtended(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtensionAsked(Event):
+    """A longer life was asked for that waits for somebody: `state` names what for, as it does at a start."""
+
+    name: ClassVar[str] = "extension:asked"
+
+    actor: str
+    subject: str
+    lifetime: int
+    digest: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionsReported(Event):
     """Performed actions were reported; `digest` is SHA-256 (hex) over their canonical JSON, in the order of the ids."""
 

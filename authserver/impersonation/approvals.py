@@ -40,6 +40,8 @@ class Ruling:
     lifetime: int | None = None
     remark: str = ""
     withhold_notice_until: int | None = None
+    digest: str | None = None
+    """The digest of what the approver was shown, where they say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ class Approvals:
 
     def _meaning(self, session: DbSession, record: Record, decider: Decider, ruling: Ruling, *, hold: bool) -> _Meaning:
         wanted = self._decisions.waiting(session, record, State.AWAITING_APPROVAL, hold=hold)
+        if ruling.digest not in {None, (wanted or record).digest}:
+            raise Conflict("approval.shown_something_else")
         if wanted is not None:
             _check_lifetime(record, wanted, ruling)
             covers = record.digest if record.state is State.ACTIVE else None
