@@ -123,9 +123,10 @@ class Notification(Section):
 
 
 class BreakGlass(Section):
-    """When the report is due that breaking the glass owes."""
+    """When the report is due that breaking the glass owes, and how much it says at least, white space aside."""
 
     report_seconds: Seconds
+    report_min_chars: int = Field(ge=1, le=5000)
 
 
 class Streams(Section):

@@ -234,7 +234,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
         standing=StandingConsents(decisions, settings.consent, trail, clock, entropy),
         codes=codes,
         extension=extension,
-        reports=Reports(trail, clock),
+        reports=Reports(settings.break_glass, trail, clock),
     )
 
 
