@@ -107,6 +107,7 @@ class Notification(Section):
     attempts: int = Field(ge=1, le=20)
     retry_seconds: Seconds
     gate_seconds: Seconds
+    link_seconds: Seconds
     folder: Path
     smtp: Smtp = Smtp()
     webhook: Hook = Hook()

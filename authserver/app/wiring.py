@@ -152,7 +152,7 @@ def wire(
         strangers=strangers,
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
-        policy_watch=PolicyWatch(settings.policy, judge, trail),
+        policy_watch=PolicyWatch(settings.policy, judge, trail, clock),
         devices=HandoffDevices(
             settings.appetize,
             sessions=DeviceSessions(settings.impersonation, trail, clock),

@@ -14,6 +14,7 @@ from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, NeedsApproval, NeedsConsent
+from authserver.impersonation.states import check_may_be_asked
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
 from authserver.settings import Impersonation as Limits
@@ -112,6 +113,8 @@ class Extension:
             raise Conflict("extension.same_as_another")
         if not isinstance(verdict.decision, Allow | NeedsApproval | NeedsConsent):
             raise AccessDenied("extension.not_possible", policies=verdict.decision.policies)
+        if isinstance(verdict.decision, NeedsConsent):
+            check_may_be_asked(wanted, self._clock.now())
         if isinstance(verdict.decision, NeedsConsent) and wanted.consent_way == "code":
             self._codes.check(session, wanted.subject_id)
 

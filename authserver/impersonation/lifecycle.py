@@ -15,7 +15,7 @@ from authserver.impersonation.judge import Judge, lacks_consent
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
 from authserver.impersonation.redemption import redeem
-from authserver.impersonation.states import SOURCES, activate, notice_in
+from authserver.impersonation.states import SOURCES, activate, check_may_be_asked, notice_in
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
 from authserver.protocol.refusals import AccessDenied, Refusal
@@ -162,6 +162,8 @@ class Lifecycle:
         if state is record.state:
             return record
         by_code = state is State.AWAITING_CONSENT and record.consent_way == "code"
+        if state is State.AWAITING_CONSENT:
+            check_may_be_asked(record, now)
         if by_code:
             self._codes.check(work.session, record.subject_id)
         there = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
