@@ -24,6 +24,7 @@ class Guess(StrEnum):
     SUPPORT_CODE = "support-code"
     CONSENT_CODE = "consent-code"
     HANDOFF_CODE = "handoff-code"
+    UPSTREAM = "upstream"
 
 
 class Throttle:

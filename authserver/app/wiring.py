@@ -243,12 +243,13 @@ def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Cl
         settings.federation, settings.issuer, max_token_bytes=settings.server.max_token_bytes, clock=clock
     )
     people = FederatedPeople(settings.federation, trail, clock, entropy)
+    logouts = UpstreamLogouts(trusted, hasher, clock)
     return Federated(
         trusted=trusted,
         people=people,
-        sessions=ForeignSessions(people, hasher, trail, clock),
+        sessions=ForeignSessions(people, logouts, hasher, trail, clock),
         upstream=UpstreamSignIn(trusted, hasher, clock, entropy, meets),
-        logouts=UpstreamLogouts(trusted, hasher, clock),
+        logouts=logouts,
     )
 
 
