@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from authserver.audit.heads import sign_head
 from authserver.cli import cli
 from authserver.storage import clients
-from tests.world import API, World
+from tests.federation.idp import settings as issuer
+from tests.world import API, ISSUER, World
 
 Command = Callable[..., Result]
 MakeWorld = Callable[..., World]
@@ -223,3 +224,38 @@ def test_ticket_system_is_asked_by_https_or_on_this_machine(make_sqlite_world: M
         found = wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": url}), "doctor"))
         assert found == [] if fine else "ticket_hook.url" in found[0]
     assert wrong(command(sound(make_sqlite_world, ticket_hook={**hook, "url": "http://127.0.0.1:1/"}), "doctor")) == []
+
+
+@pytest.mark.parametrize("at", ["session_token", "presenters"])
+def test_settings_that_name_a_client_who_is_none_are_wrong(
+    make_sqlite_world: MakeWorld, command: Command, at: str
+) -> None:
+    """A misspelt name lets nobody do anything, and nothing else would say so."""
+    for name, fine in (("bakend", False), ("backend", True)):
+        if at == "session_token":
+            where, sections = "session_token.clients", {at: {"clients": {name: {"allowed_origins": [ISSUER]}}}}
+        else:
+            where, sections = (
+                "federation.issuers.corp.presenters",
+                {"federation": {"issuers": {"corp": issuer(presenters=[{"client": name}])}}},
+            )
+        found = wrong(command(sound(make_sqlite_world, **sections), "doctor"))
+        line = f"{where}: {name} is no client | correct the name, or run: authserver clients create"
+        assert (line in found) is not fine
+        assert not [other for other in found if "is no client" in other and other != line]
+
+
+def test_client_with_the_issuers_scopes_is_sound_before_the_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+    assert run("db", "upgrade").exit_code == 0
+    scopes = "openid profile impersonate impersonations:read impersonations:end"
+    made = run("clients", "create", "crm", "--name", "CRM", "--grants", "client_credentials", "--scopes", scopes)
+    assert made.exit_code == 0, made.output
+    assert wrong(run("doctor")) == []
+    assert run("clients", "set", "crm", "--scopes", f"{scopes} gone:read").exit_code != 0

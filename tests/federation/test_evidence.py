@@ -306,7 +306,9 @@ def test_token_that_comes_only_after_its_sign_out_is_no_evidence(
     assert world.events("session:started") == []
     world.clock.pass_(400)
     world.wired.jobs.tick()
-    assert error(way_b(world, idp.token(sid="s1", jti="jti-2"))) == "access_denied", "it is not forgotten with the order"
+    assert error(way_b(world, idp.token(sid="s1", jti="jti-2"))) == "access_denied", (
+        "it is not forgotten with the order"
+    )
     later = idp.token(sid="s2", iat=START + 400, exp=START + 1000, auth_time=START + 400, jti="jti-3")
     assert way_b(world, later).status_code == 200, "whoever signs in again is somebody again"
 
