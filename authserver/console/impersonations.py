@@ -9,6 +9,7 @@ from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, page, part
 
 _STATES = ("requested", "awaiting_approval", "awaiting_consent", "active", "ended", "denied", "expired", "revoked")
+_FILTERS = ("state", "mode", "since", "until", "subject", "reason_code")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PENDING = frozenset(_STATES[:3])
 _LONGER = (300, 900, 1800, 3600)
@@ -74,7 +75,9 @@ def _add_verbs(blueprint: Blueprint) -> None:
 
 
 def _listing(here: Call, title: str, **own: Json) -> Response:
-    filters = {name: request.args.get(name, "") for name in ("state", "mode", "since", "until", "subject", "reason_code")}
+    filters = {
+        name: request.args.get(name, "") for name in ("state", "mode", "since", "until", "subject", "reason_code")
+    }
     days = {name: f"{filters[name]}T00:00:00Z" if _DAY.fullmatch(filters[name]) else "" for name in ("since", "until")}
     found = here.get(_API, **{**filters, **days, **own}, cursor=request.args.get("cursor"))
     return page("impersonations.html", title=title, found=found, filters=filters, states=_STATES)
