@@ -22,6 +22,7 @@ from playwright.sync_api import Page
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
 from tests.browser.console_visits import CONSOLE
+from tests.browser.directory_visits import DIRECTORY
 from tests.conftest import Demo
 from tests.world import API, REASON
 
@@ -346,4 +347,5 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "interaction": interaction,
     "specimen": specimen,
     **CONSOLE,
+    **DIRECTORY,
 }
