@@ -6,9 +6,9 @@ from authserver.console.forms import Form
 
 Json = Any
 METHODS = (
-    ("client_secret", "A secret that the server makes"),
-    ("private_key_jwt", "A key of its own (private_key_jwt)"),
-    ("none", "Nothing: a public client, such as an app"),
+    ("client_secret", "A secret"),
+    ("private_key_jwt", "Its own key (private_key_jwt)"),
+    ("none", "Nothing: a public client"),
 )
 GRANTS = (
     ("authorization_code", "Sign-in of people", "authorization_code, with PKCE"),

@@ -34,6 +34,7 @@ _POLICY = {
 """What the policy decides by: nobody changes their own."""
 _CHANGED = {**_ABOUT, **_POLICY}
 _NEW = {"username": Kind.LINE, "population": Kind.LINE, "with_password": Kind.FLAG, **_CHANGED}
+_LABELS = {"username": "User name", "email": "E-mail address", "conflicts": "Never with", "locale": "Language"}
 _FILTERS = ("q", "population", "role", "enabled")
 _SHOWN_CONFLICTS = 8
 _ONCE = "It is shown this once. Give it to them in a safe way; they change it in their account."
@@ -160,13 +161,14 @@ def _kinds(person: Json) -> dict[str, Kind]:
 
 
 def _new_page(form: Form) -> Response:
-    return page("user_new.html", form.status, form=form, roles=ROLES)
+    return page("user_new.html", form.status, form=form, roles=ROLES, labels=_LABELS)
 
 
 def _one_page(here: Call, person: Json, form: Form) -> Response:
     roles = ROLES[-1:] if person["population"] == "customers" else STAFF_ROLES
     conflicts = [here.get(f"{API}/{each}") for each in person["conflicts"][:_SHOWN_CONFLICTS]]
-    return page("user.html", form.status, person=person, form=form, roles=roles, conflicts=conflicts)
+    shown = {"person": person, "form": form, "roles": roles, "conflicts": conflicts, "labels": _LABELS}
+    return page("user.html", form.status, **shown)
 
 
 def _refused(here: Call, user_id: str, refusal: ApiRefusedError) -> Response:
