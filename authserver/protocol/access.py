@@ -35,7 +35,7 @@ OIDC_SCOPES = frozenset({OPENID, "profile", "email", OFFLINE_ACCESS})
 SCOPES_OF_ROLES = frozenset[str]().union(*ROLE_SCOPES.values())
 """The issuer's scopes that roles alone entitle to. None comes by a device: who began it would decide as its person."""
 ISSUER_SCOPES = OIDC_SCOPES | SCOPES_OF_ROLES
-NEVER_PUBLIC = frozenset({DIRECTORY_WRITE})
+NEVER_PUBLIC = frozenset({DIRECTORY_WRITE, KEYS_WRITE})
 """What no public client may have: whoever takes its name would rule the server with an admin's click."""
 
 
