@@ -24,7 +24,7 @@ def passkey(chromium: Browser, named_demo: Demo) -> dict[str, object]:
     """A passkey that its owner has added at `/account`."""
     with opened(chromium) as page:
         authenticator = Authenticator.of(page)
-        visits.sign_in(page, named_demo, OWNER)
+        visits.sign_in(page, named_demo, OWNER, "/account/sign-in")
         page.get_by_role("button", name="Add a passkey").click()
         page.get_by_role("button", name="Remove passkey Chrome on Linux").wait_for()
         (credential,) = authenticator.credentials()

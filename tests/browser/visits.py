@@ -236,7 +236,9 @@ def interaction(page: Page, demo: Demo) -> None:
 
 def interaction_of_the_actor(page: Page, demo: Demo) -> None:
     asked = ask(demo)
-    sign_in(page, demo, "agent", f"/interactions/{asked.id}")
+    sign_in(page, demo, "agent")
+    page.get_by_role("link", name="Sign out").wait_for()
+    page.goto(f"{demo.issuer}/interactions/{asked.id}")
     page.get_by_role("heading", name="Waiting for the customer").wait_for()
 
 
@@ -286,18 +288,18 @@ class Asked:
     handle: str
 
 
-def ask(demo: Demo, of: str = "customer-ask") -> Asked:
-    """Have the agent ask for a customer who is asked each time."""
+def ask(demo: Demo, *, reason: str = "the last payment is not shown") -> Asked:
+    """Have the agent ask for the customer who is asked each time."""
     users, known = demo.credentials["users"], demo.credentials["clients"]["backend"]
     form = {
         **known,
         "grant_type": GRANT_TOKEN_EXCHANGE,
-        "subject_token": users[of]["id"],
+        "subject_token": users["customer-ask"]["id"],
         "subject_token_type": TYPE_USER_ID,
         "actor_token": users["agent"]["access_token"],
         "actor_token_type": TYPE_ACCESS_TOKEN,
         **REASON,
-        "reason": f"the last payment is not shown ({next(_asked)})",
+        "reason": f"{reason} ({next(_asked)})",
     }
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{demo.issuer}/oauth/token", urlencode(form).encode(), timeout=10)
@@ -349,7 +351,7 @@ def account_running(page: Page, demo: Demo) -> Asked:
     page.get_by_role("button", name=asked.number).click()
     page.get_by_role("link", name="See what they do").click()
     taps = ["device.tap"] * 4
-    act(demo, asked, ["device.appLaunch", "view.accounts", *taps, "view.transactions", "refused.read_only"])
+    act(demo, asked, ["open.app", "view.accounts", *taps, "view.transactions", "refused.read_only"])
     page.get_by_text("Tapped the screen, 4 times").wait_for()
     return asked
 
