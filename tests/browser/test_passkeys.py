@@ -138,6 +138,6 @@ def test_a_server_that_is_reached_by_its_address_says_why_it_offers_none(chromiu
     with opened(chromium) as page:
         visits.login(page, demo)
         assert page.get_by_role("button", name="Use a passkey").count() == 0
-        visits.sign_in(page, demo, "customer-ask")
+        visits.sign_in(page, demo, "customer-ask", "/account/sign-in")
         page.get_by_text("Passkeys are not offered here").wait_for()
         assert page.get_by_role("button", name="Add a passkey").count() == 0

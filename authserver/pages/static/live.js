@@ -1,6 +1,7 @@
 // Keeps a customer's page true: asks every few seconds whether something has changed, and renews what did. Without a
 // connection it says so, asks less and less often, and catches up when there is one again.
 const EVERY = 2000;
+const LATER = 5000; // for a page that has been open for ten minutes
 const OUT_OF_SIGHT = 10000;
 const LONGEST = 30000;
 const PATIENCE = 8000;
@@ -57,7 +58,8 @@ async function look() {
     version = found;
   }
   say("");
-  return document.hidden ? OUT_OF_SIGHT : EVERY;
+  if (document.hidden) return OUT_OF_SIGHT;
+  return performance.now() > 600000 ? LATER : EVERY;
 }
 
 async function next() {
