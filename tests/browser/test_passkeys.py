@@ -72,6 +72,7 @@ def test_a_passkey_alone_signs_in_without_a_user_name(
         assert (told["acr"], told["amr"]) == ("phr", ["hwk", "user", "mfa"])
         passkey.update(authenticator.credentials()[0])
         page.goto(f"{named_demo.issuer}/account")
+        page.get_by_role("link", name="Signing in").click()
         page.get_by_text(", last used").wait_for()
 
 
