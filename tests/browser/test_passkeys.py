@@ -24,7 +24,7 @@ def passkey(chromium: Browser, named_demo: Demo) -> dict[str, object]:
     """A passkey that its owner has added at `/account`."""
     with opened(chromium) as page:
         authenticator = Authenticator.of(page)
-        visits.sign_in(page, named_demo, OWNER)
+        visits.sign_in(page, named_demo, OWNER, "/account/sign-in")
         page.get_by_role("button", name="Add a passkey").click()
         page.get_by_role("button", name="Remove passkey Chrome on Linux").wait_for()
         (credential,) = authenticator.credentials()
@@ -72,6 +72,7 @@ def test_a_passkey_alone_signs_in_without_a_user_name(
         assert (told["acr"], told["amr"]) == ("phr", ["hwk", "user", "mfa"])
         passkey.update(authenticator.credentials()[0])
         page.goto(f"{named_demo.issuer}/account")
+        page.get_by_role("link", name="Signing in").click()
         page.get_by_text(", last used").wait_for()
 
 
@@ -138,6 +139,6 @@ def test_a_server_that_is_reached_by_its_address_says_why_it_offers_none(chromiu
     with opened(chromium) as page:
         visits.login(page, demo)
         assert page.get_by_role("button", name="Use a passkey").count() == 0
-        visits.sign_in(page, demo, "customer-ask")
+        visits.sign_in(page, demo, "customer-ask", "/account/sign-in")
         page.get_by_text("Passkeys are not offered here").wait_for()
         assert page.get_by_role("button", name="Add a passkey").count() == 0
