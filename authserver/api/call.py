@@ -9,7 +9,7 @@ from werkzeug.exceptions import InternalServerError
 from authserver.api import shapes
 from authserver.api.parts import ApiParts
 from authserver.protocol.access import Caller, Credential, Relation, has_line, may_call
-from authserver.protocol.names import Role
+from authserver.protocol.names import OPEN_STATES, Role
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
 from authserver.storage import impersonations, resources
 from authserver.storage.clients import RegisteredClient
@@ -50,7 +50,7 @@ class Call:
     def shown(self, record: Record) -> dict[str, Any]:
         """Show an impersonation to the caller: the words and numbers of a pending consent, to whom they are for."""
         shown = shapes.impersonation(self.work.session, record)
-        if Role.LEAD in self.caller.caller.roles:
+        if Role.LEAD in self.caller.caller.roles and record.state in OPEN_STATES:
             shown = shown.model_copy(update={"digest": record.digest})
         session, consents, user_id = self.work.session, self.parts.consents, self.caller.token.user_id
         concerned = self.caller.token.act is None and user_id in {record.actor_id, record.subject_id}

@@ -267,7 +267,7 @@ class ImpersonationOut(_Out):
     extension: ExtensionOut | None
     report: ReportOut | None
     digest: str | None = None
-    """What a decision would bind: for a lead, who may send it back with theirs; nobody else is shown it."""
+    """What a decision would bind, while it is open: for a lead, who may send it back; nobody else is shown it."""
 
 
 class StartedOut(ImpersonationOut):
