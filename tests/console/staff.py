@@ -47,6 +47,10 @@ class Wire(BaseAdapter):
         response = requests.Response()
         response.status_code = answer.status_code
         response.headers.update(dict(answer.headers))
+        if answer.content_type.startswith("text/event-stream"):
+            response.iter_content = lambda *_, **__: iter(answer.response)  # type: ignore[method-assign]
+            response.close = answer.close  # type: ignore[method-assign]
+            return response
         response.raw = HTTPResponse(io.BytesIO(answer.get_data()), preload_content=False)
         return response
 
