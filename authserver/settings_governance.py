@@ -76,6 +76,9 @@ class ConsentWays(Section):
     mail_seconds: Seconds
     code_seconds: Seconds
     code_tries: int = Field(ge=1, le=10)
+    asks_free: int = Field(ge=1, le=60)
+    asks_wait_seconds: Seconds
+    asks_max_wait_seconds: Seconds
     standing_max_seconds: Seconds
     basis: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]{1,64}$")]
 
@@ -104,6 +107,7 @@ class Notification(Section):
     attempts: int = Field(ge=1, le=20)
     retry_seconds: Seconds
     gate_seconds: Seconds
+    link_seconds: Seconds
     folder: Path
     smtp: Smtp = Smtp()
     webhook: Hook = Hook()
@@ -120,9 +124,10 @@ class Notification(Section):
 
 
 class BreakGlass(Section):
-    """When the report is due that breaking the glass owes."""
+    """When the report is due that breaking the glass owes, and how much it says at least, white space aside."""
 
     report_seconds: Seconds
+    report_min_chars: int = Field(ge=1, le=5000)
 
 
 class Streams(Section):

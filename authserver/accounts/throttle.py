@@ -25,6 +25,7 @@ class Guess(StrEnum):
     CONSENT_CODE = "consent-code"
     HANDOFF_CODE = "handoff-code"
     CUSTOMER = "customer"
+    UPSTREAM = "upstream"
 
 
 class Throttle:

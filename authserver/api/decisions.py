@@ -41,6 +41,7 @@ def add_decisions(blueprint: APIBlueprint) -> None:
             choice=body.decision,
             lifetime=body.expires_in,
             remark=body.remark,
+            digest=body.digest,
             withhold_notice_until=_until(body.withhold_notice_until, present.parts.clock.now()),
         )
         return present.shown(present.parts.approvals.decide(present.work, record, decider(present), ruling)), 200

@@ -18,6 +18,7 @@ from authserver.telemetry import logger
 from authserver.web.refusals import NO_STORE, problem
 
 _KEEP_ALIVE_SECONDS = 10
+_PROBES, _PROBE_PAUSE = 2, 0.1
 _BEGIN = b"retry: 1000\n\n"
 _KEEP_ALIVE = b": keep-alive\n\n"
 _HEADERS = {**NO_STORE, "X-Accel-Buffering": "no"}
@@ -47,7 +48,8 @@ class EventStream(ABC):
         seconds = self._parts.settings.streams.check_seconds
         self._rounds = math.ceil(seconds / _KEEP_ALIVE_SECONDS)
         self._pause = seconds / self._rounds
-        user_id = present.caller.user_id
+        self.user_id = user_id = present.caller.user_id
+        self._probes = 0
         with ExitStack() as leaving:
             self._parts.slots.claim(user_id)
             leaving.callback(self._parts.slots.release, user_id)
@@ -55,6 +57,7 @@ class EventStream(ABC):
             leaving.callback(self._parts.watch.end, self._watched)
             # an answer that never gets to be sent is never closed: what it held is free when it is collected
             self._leave = weakref.finalize(self, leaving.pop_all().close)
+        self._parts.slots.add(self)
 
     @abstractmethod
     def _begin(self, watch: Watch) -> Watched:
@@ -74,6 +77,11 @@ class EventStream(ABC):
         """Give everything back; once is as good as twice."""
         self._leave()
 
+    def probe(self) -> None:
+        """Write at once: to a connection that is closed the first write may still succeed, the second does not."""
+        self._probes = _PROBES
+        self._watched.wake()
+
     def __iter__(self) -> Iterator[bytes]:
         """Give the events as they come, and a comment where there is silence."""
         try:
@@ -92,7 +100,12 @@ class EventStream(ABC):
     def _silence(self) -> Iterator[bytes]:
         """Wait for a change, or for the next check."""
         for _ in range(self._rounds):
-            if self._watched.wait(self._pause):
+            woken = self._watched.wait(self._pause)
+            while self._probes:
+                self._probes -= 1
+                yield _KEEP_ALIVE
+                self._watched.wait(_PROBE_PAUSE)
+            if woken:
                 return
             yield _KEEP_ALIVE
 

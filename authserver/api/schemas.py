@@ -85,12 +85,14 @@ class StartBody(_In):
 class ApprovalBody(_In):
     """A second person's decision; `expires_in` may only shorten what was asked for.
 
+    `digest` is that of what was shown: if something else waits by now, nothing is decided.
     `withhold_notice_until` (an instant, or seconds from now) has the customer not told before, for a legal reason.
     """
 
     decision: Literal["approve", "deny"]
     expires_in: int | None = Field(default=None, ge=1, le=10**9)
     remark: Text = ""
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     withhold_notice_until: Annotated[int, Field(ge=1, le=10**9)] | Instant | None = None
 
 
@@ -225,7 +227,7 @@ class ImpersonationOut(_Out):
     id: str
     state: State
     digest: str
-    """Of what was asked; every decision is bound to it."""
+    """Of what was asked: every decision binds it, and a lead's may send it back."""
     actor: PersonOut
     subject: PersonOut
     client_id: str

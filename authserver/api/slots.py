@@ -2,9 +2,23 @@
 
 import threading
 from collections import Counter
+from typing import Protocol
+from weakref import WeakSet
 
 from authserver.protocol.refusals import Busy, TooMany
 from authserver.settings_governance import Streams
+
+_PROBE_SECONDS = 1.0
+"""How long who comes to a full house waits for those who left without a word to be found out."""
+
+
+class Probed(Protocol):
+    """An open stream that can be made to write at once: only a write finds out that nobody listens any more."""
+
+    user_id: str
+
+    def probe(self) -> None:
+        """Write something soon."""
 
 
 class Slots:
@@ -13,12 +27,20 @@ class Slots:
     def __init__(self, limits: Streams) -> None:
         """Stay within `limits`."""
         self._limits = limits
-        self._lock = threading.RLock()  # what is dropped may be collected, and so released, while this thread holds it
+        # what is dropped may be collected, and so released, while this thread holds the lock
+        self._lock = threading.Condition(threading.RLock())
+        self._probed: WeakSet[Probed] = WeakSet()
         self._open: Counter[str] = Counter()
 
     def claim(self, user_id: str) -> None:
-        """Take a slot, which whoever took it releases; refused over a cap."""
+        """Take a slot, which whoever took it releases; refused over a cap, but for streams that nobody hears."""
         with self._lock:
+            if not self._free(user_id):
+                everybody = self._open[user_id] < self._limits.per_person
+                for stream in list(self._probed):
+                    if everybody or stream.user_id == user_id:
+                        stream.probe()
+                self._lock.wait_for(lambda: self._free(user_id), _PROBE_SECONDS)
             if self._open[user_id] >= self._limits.per_person:
                 raise TooMany("streams.per_person")
             if self._open.total() >= self._limits.in_all:
@@ -30,6 +52,15 @@ class Slots:
         with self._lock:
             self._open[user_id] -= 1
             self._open += Counter()  # keeps nobody who has none
+            self._lock.notify_all()
+
+    def add(self, stream: Probed) -> None:
+        """Know a stream that holds a slot, so that it can be probed; it is forgotten with its last reference."""
+        with self._lock:
+            self._probed.add(stream)
+
+    def _free(self, user_id: str) -> bool:
+        return self._open[user_id] < self._limits.per_person and self._open.total() < self._limits.in_all
 
     @property
     def open(self) -> int:

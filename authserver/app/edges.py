@@ -121,7 +121,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
         markers=markers,
         trail=wired.trail,
         refusals=refusals,
-        objections=Objections(wired.lifecycle, wired.hasher, wired.entropy),
+        objections=Objections(wired.lifecycle, settings.notification, wired.hasher, wired.clock, wired.entropy),
         appetize=handoff,
     )
     device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)

@@ -31,6 +31,7 @@ from authserver.federation.sessions import ForeignSessions
 from authserver.federation.trusted import TrustedIssuers
 from authserver.federation.upstream import UpstreamSignIn
 from authserver.impersonation.actions import Actions
+from authserver.impersonation.approval_proofs import ApprovalProofs
 from authserver.impersonation.approvals import Approvals
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.consents import Consents
@@ -38,6 +39,7 @@ from authserver.impersonation.decisions import Decisions
 from authserver.impersonation.device_sessions import DeviceSessions
 from authserver.impersonation.enablement import Enablement
 from authserver.impersonation.extension import Extension
+from authserver.impersonation.insistence import Insistence
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.notify.channels import channels
@@ -126,7 +128,8 @@ def wire(
     keyring = Keyring.from_settings(settings, clock)
     pepper = load_or_create_pepper(settings.keys.folder, entropy)
     hasher, sealer = SecretHasher(pepper), Sealer(pepper, entropy)
-    judge = Judge(_policy(settings), settings.impersonation, hasher, time_zone=settings.policy.time_zone)
+    proofs = ApprovalProofs(keyring.decision_signed, keyring.signs_decisions)
+    judge = Judge(_policy(settings), settings.impersonation, hasher, proofs, time_zone=settings.policy.time_zone)
     judge.loaded_at = clock.now()
     notices = Notices(settings, sealer, trail, clock, entropy)
     send_code = notices.enqueue_consent_code if settings.notification.channels else None
@@ -136,6 +139,7 @@ def wire(
         settings,
         tickets=Tickets(settings.ticket_hook, settings.issuer, clock, entropy),
         codes=codes,
+        insistence=Insistence(settings.consent),
         notices=notices,
         hasher=hasher,
         trail=trail,
@@ -158,7 +162,7 @@ def wire(
         strangers=strangers,
         lifecycle=lifecycle,
         head_signer=keyring.head_signer,
-        policy_watch=PolicyWatch(settings.policy, judge, trail),
+        policy_watch=PolicyWatch(settings.policy, judge, trail, clock),
         devices=HandoffDevices(
             settings.appetize,
             sessions=DeviceSessions(settings.impersonation, trail, clock),
@@ -230,6 +234,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
         lifecycle,
         settings.impersonation,
         codes=codes,
+        insistence=Insistence(settings.consent),
         notices=notices,
         trail=trail,
         clock=clock,
@@ -242,7 +247,7 @@ def _governance(  # noqa: PLR0913, PLR0917 - everything that decisions rest on
         standing=StandingConsents(decisions, settings.consent, trail, clock, entropy),
         codes=codes,
         extension=extension,
-        reports=Reports(trail, clock),
+        reports=Reports(settings.break_glass, trail, clock),
     )
 
 
@@ -271,12 +276,13 @@ def _federated(settings: Settings, hasher: SecretHasher, trail: Trail, clock: Cl
         settings.federation, settings.issuer, max_token_bytes=settings.server.max_token_bytes, clock=clock
     )
     people = FederatedPeople(settings.federation, trail, clock, entropy)
+    logouts = UpstreamLogouts(trusted, hasher, clock)
     return Federated(
         trusted=trusted,
         people=people,
-        sessions=ForeignSessions(people, hasher, trail, clock),
+        sessions=ForeignSessions(people, logouts, hasher, trail, clock),
         upstream=UpstreamSignIn(trusted, hasher, clock, entropy, meets),
-        logouts=UpstreamLogouts(trusted, hasher, clock),
+        logouts=logouts,
     )
 
 

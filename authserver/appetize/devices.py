@@ -66,7 +66,8 @@ class Devices:
         if report.stages or report.device_session is not None:
             self._stages(work, found, report)
         now_ms = self._clock.now_ms()
-        batch = [_performed(event, now_ms) for event in report.events if event.name in EVENTS]
+        began_ms = min((found.record.activated_at or 0) * 1000, now_ms)
+        batch = [_performed(event, began_ms, now_ms) for event in report.events if event.name in EVENTS]
         if not batch:
             return Reported(0, 0)
         return self._actions.report(work, found.record, found.handoff.id, batch)
@@ -119,10 +120,10 @@ class Devices:
             self._sessions.ended(work, held, by=by, handoff_id=handoff_id)
 
 
-def _performed(event: DeviceEvent, now_ms: int) -> Performed:
+def _performed(event: DeviceEvent, began_ms: int, now_ms: int) -> Performed:
     element = {"element_type": event.element_type, "element_id": event.element_id}
     details = {name: value for name, value in element.items() if value is not None}
-    return Performed(event.id, f"device.{event.name}", min(event.at_ms, now_ms), details)
+    return Performed(event.id, f"device.{event.name}", max(began_ms, min(event.at_ms, now_ms)), details)
 
 
 def _closed_event(closed: StoredHandoff, by: str) -> HandoffClosed:

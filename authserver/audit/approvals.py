@@ -14,7 +14,10 @@ _SIGNED = ("impersonation_id", "digest", "approver", "session_id", "decision", "
 
 def statement(said: Mapping[str, Any]) -> bytes:
     """Return what the signature is made over, from an event's payload or from values of the same names."""
-    return canonical({"statement": ApprovalDecided.name, **{name: said.get(name) for name in _SIGNED}})
+    signed = {name: said.get(name) for name in _SIGNED}
+    if said.get("covers") is not None:
+        signed["covers"] = said["covers"]
+    return canonical({"statement": ApprovalDecided.name, **signed})
 
 
 class Approvals:

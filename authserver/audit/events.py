@@ -92,7 +92,9 @@ class ApprovalDecided(Event):
     remark: str = ""
     kid: str | None = None
     signature: str | None = None
-    """The audit key's signature over who decided what, when, and on which digest (detached JWS)."""
+    """The audit key's signature over who decided what, when, and on which digest (a compact JWS)."""
+    covers: str | None = None
+    """The digest of the present, shorter life, where an extension was decided on: a yes to more is a yes to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +164,19 @@ class ImpersonationExtended(Event):
     expires_at: int
     digest: str
     policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtensionAsked(Event):
+    """A longer life was asked for that waits for somebody: `state` names what for, as it does at a start."""
+
+    name: ClassVar[str] = "extension:asked"
+
+    actor: str
+    subject: str
+    lifetime: int
+    digest: str
+    state: str
 
 
 @dataclass(frozen=True, kw_only=True)

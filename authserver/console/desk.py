@@ -7,7 +7,7 @@ from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, open_impersonations, own, page, part
 from authserver.console.navigation import entries
-from authserver.console.start_form import Typed, start_form
+from authserver.console.start_form import Typed, reason_code, start_form
 
 _DESK = ("support", "lead")
 _RECENT = 8
@@ -84,13 +84,13 @@ def _elsewhere(here: Call) -> AnyResponse:
 def _start_page(here: Call, typed: Typed, refusal: ApiRefusedError | None = None) -> Response:
     if not typed.subject:
         return page("start_nobody.html")
+    options = here.get("/api/v1/impersonations/options")
+    # The ticket is left out: one that is still to be typed, or mended, is no reason to show no form.
+    code = reason_code(typed, options)
     try:
-        preview = here.get(
-            f"/api/v1/customers/{typed.subject}", reason_code=typed.reason_code, ticket_id=typed.ticket_id
-        )
+        preview = here.get(f"/api/v1/customers/{typed.subject}", reason_code=code)
     except ApiRefusedError as closed:
         return page("start_closed.html", closed.status, words=closed.words)
-    options = here.get("/api/v1/impersonations/options")
     form = start_form(typed, options, preview)
     return page(
         "start.html",

@@ -9,6 +9,7 @@ from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, page, part
 
 _STATES = ("requested", "awaiting_approval", "awaiting_consent", "active", "ended", "denied", "expired", "revoked")
+_FILTERS = ("state", "mode", "since", "until", "subject", "reason_code")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PENDING = frozenset(_STATES[:3])
 _LONGER = (300, 900, 1800, 3600)

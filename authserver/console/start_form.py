@@ -65,12 +65,18 @@ class Typed:
         return body
 
 
+def reason_code(typed: Typed, options: Json) -> str:
+    """Return the reason that is chosen: what was filled in, if it is on the list, or the first."""
+    codes = [str(each["code"]) for each in options["reason_codes"]]
+    return typed.reason_code if typed.reason_code in codes else next(iter(codes), "")
+
+
 def start_form(typed: Typed, options: Json, preview: Json) -> dict[str, Json]:
     """Return what the form shows: each field's choices, and what stands in it."""
     outcomes = [_outcome(each) for each in preview["outcomes"]]
     open_modes = [each["mode"] for each in outcomes if each["possible"]]
     labels = {each["code"]: each["label"] for each in options["reason_codes"]}
-    reason_code = typed.reason_code if typed.reason_code in labels else next(iter(labels), "")
+    code = reason_code(typed, options)
     limit = options["expires_in"]["maximum"]
     lengths = sorted({each for each in _LENGTHS if each <= limit} | {options["expires_in"]["default"]})
     offered = [each["uri"] for each in options["resources"]]
@@ -81,8 +87,8 @@ def start_form(typed: Typed, options: Json, preview: Json) -> dict[str, Json]:
         "outcomes": outcomes,
         "mode": typed.mode if typed.mode in open_modes else next(iter(open_modes), ""),
         "needs_consent": any("needs_consent" in each["needs"] for each in outcomes),
-        "reason_code": reason_code,
-        "reason": typed.reason or labels.get(reason_code, ""),
+        "reason_code": code,
+        "reason": typed.reason or labels.get(code, ""),
         "ticket_id": typed.ticket_id,
         "lengths": lengths,
         "expires_in": _length(typed.expires_in, lengths, options["expires_in"]["default"]),

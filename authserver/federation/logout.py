@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 from authserver.clock import Clock
 from authserver.federation.claims import identifier, instant, strings
+from authserver.federation.foreign import ForeignToken
 from authserver.federation.refusals import UntrustworthyError
 from authserver.federation.trusted import KnownIssuer, TrustedIssuers
 from authserver.federation.verification import Unverified
-from authserver.storage import federation
+from authserver.storage import DbSession, federation
 from authserver.storage.database import Work
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
+_REMEMBERED_SECONDS = 7 * 86_400
+"""How long a sign-out is remembered: longer than a token that was issued before it is good for."""
 _TYPES = frozenset({"", "jwt", "logout+jwt", "application/logout+jwt"})
 """The type is recommended, not required (§2.4): a logout token is told by its event, and by having no nonce."""
 
@@ -26,6 +29,7 @@ class LogoutOrder:
     sid: str | None
     sub: str | None
     jti: str
+    issued_at: int
     expires_at: int
 
     @property
@@ -65,10 +69,28 @@ class UpstreamLogouts:
         jti_hash = self._hasher.hash(SecretKind.LOGOUT_TOKEN, order.jti)
         if not federation.use_logout_token(work.session, order.issuer, jti_hash, expires_at=order.expires_at):
             raise UntrustworthyError("logout.replayed")
+        self._remember(work, order)
         if order.sub is None:
             return None
         link = federation.link(work.session, order.issuer, order.sub)
         return "" if link is None else link.user_id
+
+    def over(self, session: DbSession, token: ForeignToken) -> bool:
+        """Tell whether a token is of a session that its issuer has ended, or of before its subject signed out."""
+        of_subject = self._about(sub=token.sub)
+        of_session = None if token.sid is None else self._about(sid=token.sid)
+        wanted = [of_subject] if of_session is None else [of_subject, of_session]
+        known = federation.logouts(session, token.issuer, wanted)
+        return of_session in known or token.issued_at <= known.get(of_subject, 0) - _REMEMBERED_SECONDS
+
+    def _remember(self, work: Work, order: LogoutOrder) -> None:
+        """Remember who signed out, for their tokens may come here only after that."""
+        about = self._about(sub=order.sub) if order.sid is None else self._about(sid=order.sid)
+        until = order.issued_at + _REMEMBERED_SECONDS
+        federation.remember_logout(work.session, order.issuer, about, expires_at=until)
+
+    def _about(self, *, sid: str | None = None, sub: str | None = None) -> str:
+        return self._hasher.hash(SecretKind.UPSTREAM_LOGOUT, f"sub\0{sub}" if sid is None else f"sid\0{sid}")
 
     def _order(self, known: KnownIssuer, token: Unverified) -> LogoutOrder:
         claims = token.claims
@@ -84,6 +106,7 @@ class UpstreamLogouts:
             sid=identifier(claims, "sid") if "sid" in claims else None,
             sub=identifier(claims, "sub") if "sub" in claims else None,
             jti=identifier(claims, "jti"),
+            issued_at=issued_at,
             expires_at=expires_at,
         )
 

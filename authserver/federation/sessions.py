@@ -4,6 +4,7 @@ from authserver.audit.chain import Trail
 from authserver.audit.events import SessionStarted
 from authserver.clock import Clock
 from authserver.federation.foreign import ForeignToken
+from authserver.federation.logout import UpstreamLogouts
 from authserver.federation.people import FederatedPeople
 from authserver.federation.refusals import NobodyHereError
 from authserver.protocol.tokens import Authentication
@@ -16,8 +17,11 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 class ForeignSessions:
     """Opens one session for a sign-in at the issuer; its later tokens find it, and prolong it to their `exp`."""
 
-    def __init__(self, people_: FederatedPeople, hasher: SecretHasher, trail: Trail, clock: Clock) -> None:
-        """Open sessions of the people that `people_` knows."""
+    def __init__(
+        self, people_: FederatedPeople, logouts: UpstreamLogouts, hasher: SecretHasher, trail: Trail, clock: Clock
+    ) -> None:
+        """Open sessions of the people that `people_` knows, unless `logouts` knows that they signed out."""
+        self._logouts = logouts
         self._people = people_
         self._hasher = hasher
         self._trail = trail
@@ -29,17 +33,23 @@ class ForeignSessions:
         What has to be written for this is committed here: a sign-in stands whatever becomes of the request.
         A session that was ended here stays ended: the person has to sign in again at the issuer.
         """
+        self._check_living(work.session, token)
         session_id = "ses_" + self._hasher.hash(SecretKind.FOREIGN_SESSION, token.login)[:32]
         user = self._people.known(work.session, token)
         row = people.find_session(work.session, session_id)
         if user is None or row is None or row.expires_at < token.expires_at:
             user = self._people.resolve(work, token)
+            self._check_living(work.session, token)
             self._write(work, token, user.id, session_id, address)
             work.commit()
             user, row = self._read(work.session, user.id, session_id)
         if row.user_id != user.id or row.ended_at is not None or self._clock.now() >= row.expires_at:
             raise NobodyHereError("session.ended")
         return user, Authentication(row.id, row.auth_time, row.acr, row.address, row.expires_at)
+
+    def _check_living(self, session: DbSession, token: ForeignToken) -> None:
+        if self._logouts.over(session, token):
+            raise NobodyHereError("session.ended_upstream")
 
     def _write(self, work: Work, token: ForeignToken, user_id: str, session_id: str, address: str) -> None:
         now = self._clock.now()

@@ -53,7 +53,7 @@ class Actions:
 
     def report(self, work: Work, record: Record, reported_by: str, batch: Sequence[Performed]) -> Reported:
         """Keep what is new of a batch. Under an id that the reporter used before, what was told first stays."""
-        self._check(batch)
+        self._check(record, batch)
         if not _takes_reports(record, self._clock.now()):
             raise Conflict("actions.closed", _CLOSED)
         work.lock()
@@ -81,13 +81,16 @@ class Actions:
             self._trail.record(work, event)
         return Reported(len(new), len(batch) - len(new))
 
-    def _check(self, batch: Sequence[Performed]) -> None:
-        """Refuse what shapes cannot see: details that are too large, and actions of the future."""
+    def _check(self, record: Record, batch: Sequence[Performed]) -> None:
+        """Refuse what shapes cannot see: details that are too large, actions of the future, and of before it began."""
         latest = self._clock.now_ms() + _LEEWAY_MS
+        earliest = (record.activated_at or 0) * 1000 - _LEEWAY_MS
         if any(len(canonical(dict(action.details))) > MAX_DETAILS_BYTES for action in batch):
             raise InvalidRequest("actions.details_too_large", "The details of an action are too large.")
         if any(action.at_ms > latest for action in batch):
             raise InvalidRequest("actions.future", "An action is of the future.")
+        if any(action.at_ms < earliest for action in batch):
+            raise InvalidRequest("actions.past", "An action is of before the impersonation began.")
 
 
 def digest(batch: Sequence[Performed]) -> str:

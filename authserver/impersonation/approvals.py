@@ -19,6 +19,7 @@ from authserver.storage.impersonations import Record
 from authserver.storage.tables import Approval
 
 _TRIES = 4
+_SAID = ("approver", "session_id", "decision", "digest", "decided_at", "lifetime", "covers")
 
 
 class Withhold(Protocol):
@@ -39,6 +40,8 @@ class Ruling:
     lifetime: int | None = None
     remark: str = ""
     withhold_notice_until: int | None = None
+    digest: str | None = None
+    """The digest of what the approver was shown, where they say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class _Meaning:
 
     decision: Literal["approve", "deny", "withdraw", "same"]
     digest: str = ""
+    covers: str | None = None
+    """The digest of what lives already, where it is about an extension."""
 
 
 class Approvals:
@@ -89,9 +94,12 @@ class Approvals:
 
     def _meaning(self, session: DbSession, record: Record, decider: Decider, ruling: Ruling, *, hold: bool) -> _Meaning:
         wanted = self._decisions.waiting(session, record, State.AWAITING_APPROVAL, hold=hold)
+        if ruling.digest not in {None, (wanted or record).digest}:
+            raise Conflict("approval.shown_something_else")
         if wanted is not None:
             _check_lifetime(record, wanted, ruling)
-            return _Meaning(decision=ruling.choice, digest=wanted.digest)
+            covers = record.digest if record.state is State.ACTIVE else None
+            return _Meaning(decision=ruling.choice, digest=wanted.digest, covers=covers)
         known = impersonations.approval_of(session, record.id)
         if known is None:
             raise Conflict("approval.not_awaited")
@@ -115,11 +123,10 @@ class Approvals:
             decided_at=self._clock.now(),
             lifetime=ruling.lifetime,
             remark=ruling.remark,
+            covers=meaning.covers,
         )
-        said = {name: getattr(event, name) for name in ("approver", "session_id", "decision", "digest", "decided_at")}
-        kid, signature = self._signer(work.session).sign(
-            statement({**said, "impersonation_id": record.id, "lifetime": ruling.lifetime})
-        )
+        said = {name: getattr(event, name) for name in _SAID}
+        kid, signature = self._signer(work.session).sign(statement({**said, "impersonation_id": record.id}))
         return replace(event, kid=kid, signature=signature)
 
     def _write(self, work: Work, held: Record, decider: Decider, ruling: Ruling, event: ApprovalDecided) -> Record:

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ImpersonationExtended
+from authserver.audit.events import ExtensionAsked, ImpersonationExtended
 from authserver.clock import Clock
 from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.decisions import Decider, Decisions, extended
 from authserver.impersonation.digest import digest
+from authserver.impersonation.insistence import Insistence
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, NeedsApproval, NeedsConsent
+from authserver.impersonation.states import check_may_be_asked
 from authserver.protocol.names import State
 from authserver.protocol.refusals import AccessDenied, Conflict, Refusal
 from authserver.settings import Impersonation as Limits
@@ -32,6 +34,7 @@ class Extension:
         limits: Limits,
         *,
         codes: ConsentCodes,
+        insistence: Insistence,
         notices: Notices,
         trail: Trail,
         clock: Clock,
@@ -42,6 +45,7 @@ class Extension:
         self._lifecycle = lifecycle
         self._limits = limits
         self._codes = codes
+        self._insistence = insistence
         self._notices = notices
         self._trail = trail
         self._clock = clock
@@ -72,7 +76,9 @@ class Extension:
                 raise Conflict("extension.another_waits")
             return held
         self._check(work.session, wanted, verdict)
-        return self._move(work, self.drop(work, held), wanted, verdict)
+        if not isinstance(verdict.decision, Allow):
+            self._insistence.check_extension(work.session, held, now=now)
+        return self._move(work, self.drop(work, held), wanted, verdict, asked=True)
 
     def go_on(self, work: Work, held: Record, wanted: Record) -> Record:
         """Ask the policy again after a yes: grant, wait for what is still lacking, or drop it."""
@@ -107,10 +113,12 @@ class Extension:
             raise Conflict("extension.same_as_another")
         if not isinstance(verdict.decision, Allow | NeedsApproval | NeedsConsent):
             raise AccessDenied("extension.not_possible", policies=verdict.decision.policies)
+        if isinstance(verdict.decision, NeedsConsent):
+            check_may_be_asked(wanted, self._clock.now())
         if isinstance(verdict.decision, NeedsConsent) and wanted.consent_way == "code":
             self._codes.check(session, wanted.subject_id)
 
-    def _move(self, work: Work, held: Record, wanted: Record, verdict: Verdict) -> Record:
+    def _move(self, work: Work, held: Record, wanted: Record, verdict: Verdict, *, asked: bool = False) -> Record:
         if isinstance(verdict.decision, Allow):
             return self._grant(work, wanted, verdict)
         by_customer = isinstance(verdict.decision, NeedsConsent)
@@ -124,6 +132,8 @@ class Extension:
             extension_until=self._clock.now() + seconds,
         )
         waiting = _still_open(changed)
+        if asked:
+            self._trail.record(work, _asked(wanted, state))
         self._notices.extending(work, waiting, state)
         if by_customer and wanted.consent_way == "code":
             self._codes.issue(work, wanted)
@@ -153,6 +163,17 @@ class Extension:
         )
         self._trail.record(work, event)
         return _still_open(changed)
+
+
+def _asked(wanted: Record, state: State) -> ExtensionAsked:
+    return ExtensionAsked(
+        impersonation_id=wanted.id,
+        actor=wanted.actor_id,
+        subject=wanted.subject_id,
+        lifetime=wanted.lifetime,
+        digest=wanted.digest,
+        state=state,
+    )
 
 
 def _still_open(changed: Record | None) -> Record:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from authserver.impersonation.approval_proofs import ApprovalProofs
 from authserver.impersonation.asks import Ask, Verdict
 from authserver.impersonation.policy import (
     Allow,
@@ -51,14 +52,17 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 class Judge:
     """Asks the policy about an ask, on facts that it reads anew each time."""
 
-    def __init__(self, policy: PolicySet, limits: Limits, hasher: SecretHasher, *, time_zone: str = "UTC") -> None:
-        """Judge by `policy`; hours and days of the week are those of `time_zone`."""
+    def __init__(
+        self, policy: PolicySet, limits: Limits, hasher: SecretHasher, proofs: ApprovalProofs, *, time_zone: str = "UTC"
+    ) -> None:
+        """Judge by `policy`, and approvals by `proofs`; hours and days of the week are those of `time_zone`."""
         self.policy = policy
         self.loaded_at = 0
         """When the policy was taken up, in seconds."""
         self._zone = ZoneInfo(time_zone)
         self._limits = limits
         self._hasher = hasher
+        self._proofs = proofs
         self._ticket = re.compile(limits.ticket_pattern)
 
     def take_up(self, policy: PolicySet, *, now: int) -> None:
@@ -214,7 +218,8 @@ class Judge:
         approver = people.find(session, row.approver_id)
         if approver is None or not approver.enabled or Role.LEAD not in approver.roles:
             return "none"
-        return "given" if row.decision == "approve" and _covers(row.digest, existing) else "none"
+        covered = row.decision == "approve" and _covers(row.digest, existing)
+        return "given" if covered and self._proofs.stand(session, row) else "none"
 
 
 def _covers(digest: str | None, record: Record) -> bool:

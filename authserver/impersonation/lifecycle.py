@@ -10,11 +10,12 @@ from authserver.impersonation.asks import Ask, Plan, Started, Verdict
 from authserver.impersonation.consent_codes import ConsentCodes
 from authserver.impersonation.digest import asked_again, digest
 from authserver.impersonation.happenings import activated, ended_event, opened, requested
+from authserver.impersonation.insistence import Insistence
 from authserver.impersonation.judge import Judge, lacks_consent
 from authserver.impersonation.notify.notices import Notices
 from authserver.impersonation.policy import Allow, Decision, NeedsApproval, NeedsConsent, NeedsNotice
 from authserver.impersonation.redemption import redeem
-from authserver.impersonation.states import SOURCES, activate, notice_in
+from authserver.impersonation.states import SOURCES, activate, check_may_be_asked, notice_in
 from authserver.impersonation.tickets import Tickets
 from authserver.protocol.names import BREAK_GLASS, State
 from authserver.protocol.refusals import AccessDenied, Refusal
@@ -38,6 +39,7 @@ class Lifecycle:
         *,
         tickets: Tickets,
         codes: ConsentCodes,
+        insistence: Insistence,
         notices: Notices,
         hasher: SecretHasher,
         trail: Trail,
@@ -50,6 +52,7 @@ class Lifecycle:
         self._limits = rules.impersonation
         self._tickets = tickets
         self._codes = codes
+        self._insistence = insistence
         self._notices = notices
         self._hasher = hasher
         self._trail = trail
@@ -71,6 +74,8 @@ class Lifecycle:
             self._codes.check(work.session, fresh.subject_id)
         existing = impersonations.open_of_digest(work.session, fresh.digest)
         if existing is None or existing.overdue(now):
+            if _asks_somebody(fresh, ask):
+                self._insistence.check(work.session, fresh.actor_id, fresh.subject_id, now=now)
             return Plan(ask=ask, now=now, verdict=verdict, record=fresh, existing=existing)
         return self._plan_existing(work.session, ask, existing, now)
 
@@ -165,6 +170,8 @@ class Lifecycle:
         if state is record.state:
             return record
         by_code = state is State.AWAITING_CONSENT and record.consent_way == "code"
+        if state is State.AWAITING_CONSENT:
+            check_may_be_asked(record, now)
         if by_code:
             self._codes.check(work.session, record.subject_id)
         there = activate(record, now) if state is State.ACTIVE else replace(record, pending_until=pending_until)
@@ -248,6 +255,9 @@ class Lifecycle:
         by_code = plan.record.state is State.AWAITING_CONSENT and plan.record.consent_way == "code"
         if by_code:
             self._codes.check(work.session, plan.record.subject_id)
+        pair = (plan.record.actor_id, plan.record.subject_id)
+        if _asks_somebody(plan.record, plan.ask) and self._insistence.too_soon(work.session, *pair, now=plan.now):
+            return False
         try:
             impersonations.add(work.session, plan.record)
         except UniqueViolation:
@@ -327,3 +337,8 @@ class Lifecycle:
                 return State.REQUESTED, now + gate_seconds
             case _:
                 raise AccessDenied("policy.denied", policies=decision.policies)
+
+
+def _asks_somebody(record: Record, ask: Ask) -> bool:
+    """Tell whether a fresh request has somebody asked; a customer who made a code has asked for it themselves."""
+    return record.state is not State.ACTIVE and ask.code is None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
+from authserver.protocol.refusals import AccessDenied
 from authserver.storage.impersonations import Record
 
 SOURCES: dict[State, frozenset[State]] = {
@@ -21,6 +22,12 @@ SOURCES: dict[State, frozenset[State]] = {
 def activate(record: Record, now: int) -> Record:
     """Return a record as it stands once it is active."""
     return replace(record, activated_at=now, expires_at=now + record.lifetime, pending_until=None)
+
+
+def check_may_be_asked(record: Record, now: int) -> None:
+    """Raise AccessDenied where the subject would have to be asked, and may not hear of it yet: nobody could answer."""
+    if (record.notice_withheld_until or 0) > now:
+        raise AccessDenied("notice.withheld_from_who_consents")
 
 
 def notice_in(state: State, before: str | None) -> str | None:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from authserver.impersonation.notify.messages import moment
 from authserver.pages.parts import PageParts
 from authserver.protocol.names import OPEN_STATES, Mode, State
-from authserver.protocol.refusals import NotFound, Refusal
+from authserver.protocol.refusals import Gone, NotFound, Refusal
 from authserver.storage import people
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.impersonations import Record
@@ -18,6 +18,7 @@ NOTICE = "notice"
 """The cookie that binds the form to one browser: nobody has to sign in here."""
 _COOKIE_SECONDS = 3600
 _UNKNOWN = "This link is not one of ours, or it was cut. Copy the whole link from the message."
+_EXPIRED = "This link has expired. What was done in your name stands on your account page."
 _STATES = {
     State.ACTIVE: "It goes on now",
     State.ENDED: "It is over",
@@ -64,6 +65,8 @@ def _record(parts: PageParts, work: Work, token: str) -> Record:
     record = parts.objections.find(work.session, token)
     if record is None:
         raise NotFound("notice.link", _UNKNOWN)
+    if parts.objections.expired(record):
+        raise Gone("notice.link_expired", _EXPIRED)
     return record
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from authserver.accounts.authentication import Authenticated
 from authserver.accounts.sessions import Place
+from authserver.accounts.throttle import Guess
 from authserver.audit.events import SignInFailed
 from authserver.federation.refusals import FederationError, NobodyHereError
 from authserver.federation.step_up import StepUpError
@@ -51,6 +52,7 @@ def _begin(parts: PageParts, name: str) -> Response:
         try:
             cookie = parts.browser.cookie(LOGIN)
             parts.browser.check_form(request.form.get("csrf"), cookie)
+            parts.sign_in.throttle.claim(work, Guess.UPSTREAM, None, trace.address)
             onwards = return_to(request.form)
             wish, again = _Wish.of(onwards), parts.browser.signed_in(work) is not None
             begun = parts.upstream.begin(
@@ -87,12 +89,15 @@ def _finish(parts: PageParts, name: str) -> Response:
                 params=request.args.to_dict(),
             )
             token = finished.token
+            if parts.logouts.over(work.session, token):
+                raise NobodyHereError("session.ended_upstream")
             user = parts.people.resolve(work, token)
             authenticated = Authenticated(token.acr, token.amr, finished.auth_time)
             place = Place(trace.address, request.headers.get("User-Agent", ""))
             old = parts.browser.cookie()
             kept = parts.leaving.remembered(user.id, token, finished.id_token)
             started = parts.sessions.sign_in(work, user.id, authenticated, place, old_cookie=old, upstream=kept)
+            parts.sign_in.throttle.succeeded(work, Guess.UPSTREAM, None, trace.address)
         except FederationError as error:
             return _failed(parts, work, error, trace)
         except Refusal as refusal:

@@ -1,5 +1,6 @@
 """One resource server: verifies the tokens that are sent to it, and reports what was done with them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote
@@ -18,6 +19,9 @@ from authserver.resource.transport import Limits, Transport
 Mode = Literal["introspect", "offline"]
 _MAX_TOKEN = 16_384
 _AGAIN = frozenset({408, 429})
+_NOT_LET_IN = frozenset({401, 403})
+_LATE = frozenset({404, 409})
+_log = logging.getLogger(__name__)
 
 
 class ResourceServer:
@@ -35,12 +39,13 @@ class ResourceServer:
         session: Callable[[], requests.Session] = requests.Session,
         limits: Limits | None = None,
         now: Callable[[], float] = sources.now,
+        on_drop: Callable[[str, int], None] | None = None,
     ) -> None:
         """Serve `resource`, which the client owns at `issuer`.
 
         `introspect` asks about every token; `offline` verifies plain tokens by the published keys, and asks about
         those with `act` all the same. `cache_seconds` keeps the yes to a plain token. `session` makes a session a
-        thread, for a proxy or a CA of one's own.
+        thread, for a proxy or a CA of one's own. `on_drop` is told why how many reports were given up.
         """
         if mode not in {"introspect", "offline"}:
             raise ValueError("mode is introspect or offline")
@@ -54,7 +59,7 @@ class ResourceServer:
         self._introspection = Introspection(
             issuer, resource, self._client, published, self._transport, cache_seconds=cache_seconds, now=now
         )
-        self.reports = Reports(self._send)
+        self.reports = Reports(self._send, on_drop=on_drop)
 
     def verify(self, unverified_token: str) -> VerifiedToken:
         """Return what a token says that may be used here. Raises InvalidTokenError or UnavailableError."""
@@ -87,4 +92,9 @@ class ResourceServer:
             return Outcome.AGAIN
         if answer.status == 200:  # noqa: PLR2004 - OK
             return Outcome.TAKEN
+        if answer.status in _NOT_LET_IN:
+            _log.error("reports wait: the issuer answers %d to client %s", answer.status, self._client[0])
+            return Outcome.AGAIN
+        if answer.status in _LATE:
+            return Outcome.LATE
         return Outcome.AGAIN if answer.status in _AGAIN else Outcome.REFUSED

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session as DbSession
 
-from authserver.storage.dialect import insert_ignoring
+from authserver.storage.dialect import insert_for, insert_ignoring
 from authserver.storage.tables import LinkedIdentity, LogoutToken, UpstreamLogin, User
 from authserver.storage.tables import Session as SessionRow
 
@@ -98,6 +98,27 @@ def use_logout_token(session: DbSession, issuer: str, jti_hash: str, *, expires_
     """Use up a logout token (Back-Channel Logout §2.6); False when it was used before."""
     values = {"issuer": issuer, "jti_hash": jti_hash, "expires_at": expires_at}
     return insert_ignoring(session, LogoutToken, values)
+
+
+def remember_logout(session: DbSession, issuer: str, about_hash: str, *, expires_at: int) -> None:
+    """Remember until an instant that somebody signed out at an issuer; the latest time counts.
+
+    It lies beside the logout tokens that were used: both are hashes that nobody can choose to be equal.
+    """
+    statement = insert_for(session, LogoutToken).values(issuer=issuer, jti_hash=about_hash, expires_at=expires_at)
+    later = LogoutToken.expires_at < statement.excluded.expires_at
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["issuer", "jti_hash"], set_={"expires_at": statement.excluded.expires_at}, where=later
+        )
+    )
+
+
+def logouts(session: DbSession, issuer: str, hashes: Sequence[str]) -> dict[str, int]:
+    """Return until when each of these is remembered."""
+    query = select(LogoutToken.jti_hash, LogoutToken.expires_at)
+    rows = session.execute(query.where(LogoutToken.issuer == issuer, LogoutToken.jti_hash.in_(hashes))).all()
+    return {row.jti_hash: row.expires_at for row in rows}
 
 
 def forget_logout_tokens(session: DbSession, *, before: int) -> None:

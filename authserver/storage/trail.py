@@ -99,6 +99,11 @@ def append(session: Session, chain_id: str, build: Callable[[Head], Addition]) -
     return after
 
 
+def hold(session: Session, chain_id: str) -> None:
+    """Keep others from appending until the commit, for what depends on what has been appended."""
+    _locked(session, chain_id)
+
+
 def _locked(session: Session, chain_id: str) -> Head:
     """Lock and read the chain's row; whoever comes first makes it, and a second maker waits for the first."""
     locking = select(AuditChain.seq, AuditChain.digest).where(AuditChain.chain_id == chain_id).with_for_update()

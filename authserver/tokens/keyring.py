@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -178,6 +179,15 @@ class Keyring:
         keys = {key.kid: self._public_key(key) for key in rows.listing(session) if key.use == "audit"}
         return HeadVerifier({kid: key for kid, key in keys.items() if key is not None})
 
+    def signs_decisions(self, session: DbSession, kid: str) -> bool:
+        """Tell whether a `kid` is an audit key of ours: a row alone, without the file beside it, is none."""
+        return self._own_audit_key(session, kid) is not None
+
+    def decision_signed(self, session: DbSession, kid: str, signature: str) -> bytes | None:
+        """Return what an audit key of ours signed, None where it did not."""
+        key = self._own_audit_key(session, kid)
+        return None if key is None else HeadVerifier({kid: key}).verify(kid, signature)
+
     def ensure(self, work: Work) -> list[StoredKey]:
         """Create what is missing, signing at once; return what was created. Nothing missing, nothing locked."""
         if self._missing(work.session):
@@ -243,6 +253,14 @@ class Keyring:
             option = "--audit" if use == "audit" else f"--alg {alg}"
             raise KeyringError(f"{alg}: no key signs; run: authserver keys rotate {option}")
         return key
+
+    def _own_audit_key(self, session: DbSession, kid: str) -> Key | None:
+        key = rows.find(session, kid) if _KID.fullmatch(kid) else None
+        if key is None or key.use != "audit" or key.revoked_at is not None:
+            return None
+        with suppress(KeyFileError):
+            return self._private_key(key)
+        return None
 
     def _missing(self, session: DbSession) -> list[tuple[Use, str]]:
         now = self.clock.now()

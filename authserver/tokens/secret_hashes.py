@@ -25,6 +25,7 @@ class SecretKind(StrEnum):
     UPSTREAM_STATE = "upstream-state"
     UPSTREAM_BROWSER = "upstream-browser"
     LOGOUT_TOKEN = "logout-token-jti"
+    UPSTREAM_LOGOUT = "upstream-logout"
     FOREIGN_SESSION = "foreign-session"
     INTERACTION = "authorization-interaction"
     CSRF = "csrf"

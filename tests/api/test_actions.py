@@ -255,6 +255,19 @@ def test_action_at_the_limits_is_taken(world: World) -> None:
     assert shown["offset"]["details"] == {"none": None, "no": False}
 
 
+def test_action_of_before_it_began_is_refused_but_for_clocks_that_differ(make_world: MakeWorld) -> None:
+    world = make_world()
+    waiting = world.start(target="vip").json["id"]
+    world.clock.pass_(200)
+    assert world.decide(waiting, "approval", "lead").json["state"] == "active"
+    began = START + 200
+    batch = [action("one", at=instant(began)), action("two", at=instant(began - 61))]
+    refused(report(world, waiting, *batch), 400, "invalid_request")
+    assert world.events("request:refused")[-1]["reason"] == "actions.past"
+    assert report(world, waiting, action("three", at=instant(began - 60))).json == {"accepted": 1, "known": 0}
+    assert [item["id"] for item in listed(world, waiting)["items"]] == ["three"]
+
+
 def test_batch_of_none_or_too_many_is_refused(world: World) -> None:
     impersonation = active(world)
     for count in (0, 101):

@@ -12,6 +12,7 @@ from tests.oauth.exchanging import change_session, change_user, given, mint, ref
 from tests.world import API, Answer, World, claims, error
 
 BROKEN = {"override": "break_glass"}
+TOLD = "The mother called: her son lay in hospital, and the card was gone."
 PASSKEY = {"acr": "phr", "amr": ["hwk", "user", "mfa"]}
 
 
@@ -19,7 +20,7 @@ def break_glass(world: World, target: str = "vip", **form: str) -> Answer:
     return world.way_a("lead", target, **BROKEN, **form)
 
 
-def file_report(world: World, impersonation_id: str, who: str = "lead", report: str = "the mother called") -> Answer:
+def file_report(world: World, impersonation_id: str, who: str = "lead", report: str = TOLD) -> Answer:
     return world.api("POST", f"/api/v1/impersonations/{impersonation_id}/report", who, json={"report": report})
 
 
@@ -154,7 +155,31 @@ def test_right_is_suspended_until_the_report_is_filed(make_world: MakeWorld) -> 
     assert break_glass(world, "customer").status_code == 200
     [reported] = world.events("break_glass:reported")
     assert (reported["actor"], reported["overdue"]) == (world.id("lead"), False)
-    assert "the mother called" not in str(reported), "what stands in a report is personal"
+    assert "The mother called" not in str(reported), "what stands in a report is personal"
+
+
+def test_report_tells_of_the_whole_and_so_comes_after_the_end(make_sqlite_world: MakeWorld) -> None:
+    world = make_sqlite_world()
+    owed = world.start("lead", "vip", expires_in=60, **BROKEN).json["id"]
+    early = file_report(world, owed)
+    assert (early.status_code, early.json["error"]) == (409, "conflict")
+    assert "once the impersonation has ended" in early.json["detail"]
+    assert world.events("request:refused")[-1]["reason"] == "report.too_early"
+    world.clock.pass_(60)
+    assert file_report(world, owed).status_code == 200, "its clock has ended it"
+    assert world.events("break_glass:reported")[0]["overdue"] is False
+
+
+@pytest.mark.parametrize(("chars", "status"), [(11, 400), (12, 200)])
+def test_how_much_a_report_says_at_least_is_configured(make_sqlite_world: MakeWorld, chars: int, status: int) -> None:
+    world = make_sqlite_world(break_glass={"report_min_chars": 12})
+    owed = break_glass(world).json["impersonation_id"]
+    world.end(owed, "lead")
+    filed = file_report(world, owed, report="  " + "x" * (chars - 2) + " \n y")
+    assert filed.status_code == status, filed.text
+    if status == 400:
+        assert (filed.json["error"], filed.json["min_chars"]) == ("invalid_request", 12)
+        assert world.events("request:refused")[-1]["reason"] == "report.too_short"
 
 
 def test_everything_else_goes_on_while_a_report_is_owed(world: World) -> None:
@@ -201,17 +226,18 @@ def test_another_lead_and_the_impersonation_itself_do_not_file_it(world: World) 
 
 def test_report_is_filed_once_and_only_where_one_is_owed(world: World) -> None:
     owed = break_glass(world).json["impersonation_id"]
+    world.end(owed, "lead")
     plain = world.way_a("lead").json["impersonation_id"]
     assert file_report(world, plain).status_code == 409
     assert file_report(world, "imp_unknown").status_code == 404
-    for nothing in ("", " \n\t", "x" * 10_001):
+    for nothing in ("", " \n\t", "x" * 10_001, "x" * 39, " x " + " " * 40):
         assert file_report(world, owed, report=nothing).status_code == 400
     world.clock.pass_(86_401)
     sign_in(world, "lead", "ses_later", **PASSKEY)
     renewed = _token_of_session(world, "ses_later")
     path = f"/api/v1/impersonations/{owed}/report"
-    assert world.api("POST", path, token=renewed, json={"report": "late"}).status_code == 200
-    assert world.api("POST", path, token=renewed, json={"report": "other"}).status_code == 409
+    assert world.api("POST", path, token=renewed, json={"report": TOLD}).status_code == 200
+    assert world.api("POST", path, token=renewed, json={"report": TOLD * 2}).status_code == 409
     [reported] = world.events("break_glass:reported")
     assert reported["overdue"] is True
 
@@ -238,6 +264,7 @@ def test_glass_broken_for_many_at_once_is_broken_for_one(raced: World) -> None:
     assert {error(answer) for answer in answers if answer.status_code == 400} == {"access_denied"}
     [opened] = raced.events("break_glass:opened")
     [first] = [answer.json["impersonation_id"] for answer in answers if answer.status_code == 200]
+    raced.end(first, "lead")
     assert file_report(raced, first).status_code == 200
     answers = at_once(raced, *[partial(break_glass, target=target, ticket_id="BANK-9") for target in targets])
     assert statuses(answers) == [200, 400, 400, 400]
@@ -253,6 +280,7 @@ def test_same_glass_broken_many_times_at_once_is_one_impersonation(raced: World)
 
 def test_report_filed_many_times_at_once_is_filed_once(raced: World) -> None:
     owed = break_glass(raced).json["impersonation_id"]
+    raced.end(owed, "lead")
     answers = at_once(raced, *[partial(file_report, impersonation_id=owed)] * 4)
     assert statuses(answers) == [200, 409, 409, 409]
     assert len(raced.events("break_glass:reported")) == 1

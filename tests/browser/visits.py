@@ -21,6 +21,7 @@ from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
+from tests.browser.console_visits import CONSOLE
 from tests.conftest import Demo
 from tests.world import API, REASON
 
@@ -344,4 +345,5 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "error": error,
     "interaction": interaction,
     "specimen": specimen,
+    **CONSOLE,
 }

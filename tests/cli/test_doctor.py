@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from authserver.audit.heads import sign_head
 from authserver.cli import cli
 from authserver.storage import clients
-from tests.world import API, World
+from tests.federation.idp import settings as issuer
+from tests.world import API, ISSUER, World
 
 Command = Callable[..., Result]
 MakeWorld = Callable[..., World]
@@ -269,3 +270,38 @@ def test_apps_that_are_stored_are_looked_at(make_sqlite_world: MakeWorld, comman
     assert only.startswith("apps: long is not used: passes: a token by deep link can exceed 2048 characters")
     assert "apps: good is stored and in the settings, which go before it" in notes(result)
     assert "ok     apps: 2 managed through the API" in result.stdout
+
+
+@pytest.mark.parametrize("at", ["session_token", "presenters"])
+def test_settings_that_name_a_client_who_is_none_are_wrong(
+    make_sqlite_world: MakeWorld, command: Command, at: str
+) -> None:
+    """A misspelt name lets nobody do anything, and nothing else would say so."""
+    for name, fine in (("bakend", False), ("backend", True)):
+        if at == "session_token":
+            where, sections = "session_token.clients", {at: {"clients": {name: {"allowed_origins": [ISSUER]}}}}
+        else:
+            where, sections = (
+                "federation.issuers.corp.presenters",
+                {"federation": {"issuers": {"corp": issuer(presenters=[{"client": name}])}}},
+            )
+        found = wrong(command(sound(make_sqlite_world, **sections), "doctor"))
+        line = f"{where}: {name} is no client | correct the name, or run: authserver clients create"
+        assert (line in found) is not fine
+        assert not [other for other in found if "is no client" in other and other != line]
+
+
+def test_client_with_the_issuers_scopes_is_sound_before_the_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+    assert run("db", "upgrade").exit_code == 0
+    scopes = "openid profile impersonate impersonations:read impersonations:end"
+    made = run("clients", "create", "crm", "--name", "CRM", "--grants", "client_credentials", "--scopes", scopes)
+    assert made.exit_code == 0, made.output
+    assert wrong(run("doctor")) == []
+    assert run("clients", "set", "crm", "--scopes", f"{scopes} gone:read").exit_code != 0

@@ -282,3 +282,53 @@ def test_a_client_without_the_way_may_not_go_it(make_sqlite_world: MakeWorld, id
         work.lock()
         clients.change(work.session, "backend", ways=["A", "B", "C", "D"])
     assert error(way_e(world, idp.token())) == "unauthorized_client"
+
+
+# --- signed out there
+
+
+def told(world: World, idp: Idp, **about: Any) -> None:
+    """Have the issuer say that somebody signed out."""
+    said = {"iss": IDP, "aud": "authserver", "iat": world.clock.now(), "exp": world.clock.now() + 120, **about}
+    said |= {"jti": str(about), "events": {"http://schemas.openid.net/event/backchannel-logout": {}}}
+    token = idp.sign(said, typ="logout+jwt")
+    assert world.post("/federation/backchannel-logout", {"logout_token": token}, client=None).status_code == 200
+
+
+@pytest.mark.parametrize("about", [{"sid": "s1"}, {"sub": "sub-1", "sid": "s1"}, {"sub": "sub-1"}])
+def test_token_that_comes_only_after_its_sign_out_is_no_evidence(
+    make_sqlite_world: MakeWorld, idp: Idp, about: dict[str, str]
+) -> None:
+    world = federated(make_sqlite_world)
+    told(world, idp, **about)
+    assert error(way_b(world, idp.token(sid="s1"))) == "access_denied"
+    assert refused_for(world) == "session.ended_upstream"
+    assert world.events("session:started") == []
+    world.clock.pass_(400)
+    world.wired.jobs.tick()
+    assert error(way_b(world, idp.token(sid="s1", jti="jti-2"))) == "access_denied", (
+        "it is not forgotten with the order"
+    )
+    later = idp.token(sid="s2", iat=START + 400, exp=START + 1000, auth_time=START + 400, jti="jti-3")
+    assert way_b(world, later).status_code == 200, "whoever signs in again is somebody again"
+
+
+def test_sign_out_of_another_changes_nothing_for_a_token(make_sqlite_world: MakeWorld, idp: Idp) -> None:
+    world = federated(make_sqlite_world)
+    told(world, idp, sid="s2")
+    told(world, idp, sub="sub-2")
+    told(world, idp, sub="s1")
+    assert way_b(world, idp.token(sid="s1")).status_code == 200
+
+
+def test_latest_sign_out_of_a_subject_counts(make_sqlite_world: MakeWorld, idp: Idp) -> None:
+    world = federated(make_sqlite_world)
+    told(world, idp, sub="sub-1")
+    world.clock.pass_(100)
+    between = idp.token(iat=START + 50, exp=START + 900, auth_time=START + 50)
+    assert way_b(world, between).status_code == 200
+    world.clock.pass_(1)
+    told(world, idp, sub="sub-1", nothing="new")
+    assert error(way_b(world, between)) == "access_denied"
+    fresh = idp.token(iat=START + 60, exp=START + 900, auth_time=START + 60, jti="jti-2", sid="s9")
+    assert error(way_b(world, fresh)) == "access_denied"

@@ -238,3 +238,36 @@ def test_what_a_stranger_stores_is_no_longer_than_an_authorization_request(
         world.clock.pass_(601)
         world.wired.jobs.tick()
     assert idp.issuer == IDP
+
+
+# --- how often
+
+
+def test_address_that_begins_again_and_again_has_to_wait(
+    make_sqlite_world: MakeWorld, idp: Idp, requests_mock: requests_mock.Mocker
+) -> None:
+    world = make_sqlite_world(
+        federation={"issuers": {NAME: settings()}}, accounts={"address_free_failures": 3, "backoff_seconds": 60}
+    )
+    for _ in range(4):
+        sign_in_there(world, idp, requests_mock)  # who arrives is not counted
+    assert [begin(BrowserOf(world)).status_code for _ in range(3)] == [200] * 3
+    late = begin(BrowserOf(world))
+    assert (late.status_code, late.headers["Retry-After"]) == (429, "60")
+    assert "too many attempts" in late.text
+    world.clock.pass_(60)
+    assert begin(BrowserOf(world)).status_code == 200
+
+
+def test_sign_in_whose_session_the_issuer_has_ended_meanwhile_is_none(
+    make_sqlite_world: MakeWorld, idp: Idp, requests_mock: requests_mock.Mocker
+) -> None:
+    world = made(make_sqlite_world)
+    browser = BrowserOf(world)
+    sent = sent_with(begin(browser))
+    token = idp.token(aud="authserver", nonce=sent["nonce"], sid="sid-1")
+    requests_mock.post(TOKEN, json={"id_token": token}, headers={"Content-Type": "application/json"})
+    assert post(world, idp.sign(told())).status_code == 200
+    back = browser.get(f"/login/at/{NAME}/callback", state=sent["state"], code="c0de")
+    assert back.status_code == 400
+    assert world.events("sign-in:failed")[-1]["reason"] == "session.ended_upstream"

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from authserver.settings import SettingsError
 from authserver.storage.database import Work
 from tests.conftest import MakeWorld
 from tests.oauth.exchanging import refused
-from tests.world import World, error
+from tests.world import World, error, make_app
 
 SHIPPED = Path(__file__).parents[2] / "config" / "policy"
 NOBODY = '@id("own.nobody")\n@why("the bank is closed")\nforbid (principal, action == Action::"request", resource);\n'
@@ -127,6 +128,36 @@ def test_server_that_does_not_look_keeps_what_it_has(make_sqlite_world: MakeWorl
     (folder / "own.cedar").write_text(NOBODY)
     look(world)
     assert world.way_a().status_code == 200
+
+
+def test_change_that_every_process_finds_is_recorded_once(make_sqlite_world: MakeWorld, folder: Path) -> None:
+    world = make_sqlite_world(policy={"folder": str(folder), "reload_seconds": 5})
+    other = replace(world, app=make_app(world.wired.settings, world.clock))
+    for each in (world, other):
+        each.wired.jobs.tick()
+
+    def both_look() -> None:
+        for _ in range(2):
+            world.clock.pass_(5)
+            world.wired.jobs.tick()
+            other.wired.jobs.tick()
+
+    before = world.wired.judge.policy.digest
+    (folder / "own.cedar").write_text(NOBODY)
+    both_look()
+    digests = {each.wired.judge.policy.digest for each in (world, other)}
+    assert len(digests) == 1
+    assert digests != {before}
+    assert len(world.events("policy:loaded")) == 1
+    (folder / "own.cedar").write_text(NOBODY.replace("the bank is closed", "no"))
+    both_look()
+    (folder / "own.cedar").write_text(NOBODY)
+    both_look()
+    assert len(world.events("policy:loaded")) == 3, "there and back again are changes too"
+    (folder / "own.cedar").write_text("forbid (")
+    both_look()
+    assert len(world.events("policy:refused")) == 1
+    other.close()
 
 
 def test_policy_that_could_not_be_recorded_is_not_in_force_and_is_tried_again(

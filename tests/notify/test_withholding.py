@@ -1,14 +1,17 @@
 """Withheld only for a configured legal reason, by a second person, until a date, and then owed (design section 4)."""
 
 import pytest
+from sqlalchemy import update
 
 from authserver.protocol.refusals import Refusal
 from authserver.storage import impersonations
 from authserver.storage.impersonations import Record
+from authserver.storage.tables import Consent
 from tests.conftest import MakeWorld
+from tests.consenting import approve, ask_each_time, extend
 from tests.notify.post_office import PostOffice
 from tests.notify.seeing import deliver, told_first
-from tests.world import World
+from tests.world import World, error
 
 DAY = 86400
 LEGAL = {"reason_code": "legal_request"}
@@ -83,3 +86,31 @@ def test_withheld_notice_gates_nothing(make_sqlite_world: MakeWorld, office: Pos
     deliver(world)
     assert office.recipients[-1] == "vip@example.com"
     assert world.way_c(asked["handle"]).status_code == 200, "what began goes on when the notice is no longer withheld"
+
+
+def test_withheld_request_that_its_subject_would_have_to_consent_to_is_denied_at_once(
+    make_world: MakeWorld, office: PostOffice
+) -> None:
+    world = make_world(notification=office.settings())
+    ask_each_time(world, "vip")
+    asked = world.start(target="vip", **LEGAL).json
+    decided = approve(world, asked["id"], withhold_notice_until=DAY).json
+    assert (decided["state"], decided["end_reason"]) == ("denied", "notice.withheld_from_who_consents")
+    assert error(world.way_c(asked["handle"])) == "access_denied"
+    deliver(world)
+    assert "vip@example.com" not in office.recipients
+    assert world.start(target="vip", ticket_id="BANK-2", **LEGAL).json["state"] == "awaiting_approval"
+
+
+def test_extension_of_what_is_withheld_is_dropped_at_once_where_its_subject_would_be_asked(
+    make_sqlite_world: MakeWorld, office: PostOffice
+) -> None:
+    world = make_sqlite_world(notification=office.settings())
+    started = world.start(target="vip", expires_in=600, **LEGAL).json
+    assert approve(world, started["id"], withhold_notice_until=DAY).json["state"] == "active"
+    with world.work() as work:
+        work.lock()
+        work.session.execute(update(Consent).values(expires_at=world.clock.now()))
+    assert extend(world, started["id"], expires_in=1200).json["extension"] is not None, "the lead is asked first"
+    approved = approve(world, started["id"]).json
+    assert (approved["state"], approved["extension"], approved["expires_in"]) == ("active", None, 600)

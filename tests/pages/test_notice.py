@@ -3,6 +3,7 @@
 import pytest
 
 from authserver.impersonation.notify.objections import notice_token
+from authserver.storage import impersonations
 from tests.conftest import MakeWorld
 from tests.notify.post_office import post_office
 from tests.notify.seeing import change_person, deliver, html_of, link_in, text_of
@@ -37,6 +38,26 @@ def test_link_of_a_real_mail_shows_and_ends(make_sqlite_world: MakeWorld) -> Non
     assert (event["end_reason"], event["ended_by"]) == ("subject_notice", world.id("customer"))
     assert browser.submit(page, path).status_code == 303
     assert len(world.events("impersonation:ended")) == 1
+
+
+@pytest.mark.parametrize("withheld", [0, 60 * 86_400])
+def test_link_expires_a_while_after_all_is_over_and_told(make_sqlite_world: MakeWorld, withheld: int) -> None:
+    world = make_sqlite_world(notification={"link_seconds": 1000})
+    started = world.start().json["id"]
+    path, browser = link(world, started), BrowserOf(world)
+    with world.work() as work:
+        work.lock()
+        until = world.clock.now() + withheld if withheld else None
+        impersonations.change(work.session, started, notice_withheld_until=until)
+    page = browser.get(path)
+    world.end(started)
+    world.clock.pass_(withheld + 999)
+    assert browser.get(path).status_code == 200
+    world.clock.pass_(1)
+    for late in (browser.get(path), browser.post(path, csrf=hidden(page)["csrf"])):
+        assert late.status_code == 410
+        assert "has expired" in late.text
+        assert "a wrong balance" not in late.text
 
 
 def test_looking_changes_nothing(world: World) -> None:

@@ -76,6 +76,73 @@ def test_batch_that_is_refused_is_dropped_counted_and_logged(caplog: pytest.LogC
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+def test_poisoned_action_is_dropped_alone_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    taken: list[str] = []
+
+    def send(_: str, batch: list[dict[str, Any]]) -> Outcome:
+        names = [entry["id"] for entry in batch]
+        if {"7", "61"} & set(names):
+            return Outcome.REFUSED
+        taken.extend(names)
+        return Outcome.TAKEN
+
+    told: list[tuple[str, int]] = []
+    reports = Reports(send, on_drop=lambda why, count: told.append((why, count)))
+    for number in range(90):
+        reports.add("imp_1", action(str(number)))
+    assert reports.flush(10)
+    reports.close()
+    assert taken == [str(number) for number in range(90) if number not in {7, 61}]
+    assert (reports.drops, told) == ({"refused": 2}, [("refused", 1)] * 2)
+    assert "1 of imp_1, from 7 view.accounts on" in caplog.text
+
+
+def test_batch_that_is_stuck_holds_up_no_other_impersonation() -> None:
+    sink, stuck = Sink(), threading.Event()
+
+    def send(impersonation_id: str, batch: list[dict[str, Any]]) -> Outcome:
+        if impersonation_id == "imp_1" and not stuck.is_set():
+            return Outcome.AGAIN
+        return sink(impersonation_id, batch)
+
+    reports = Reports(send, first_wait=0.3)
+    reports.add("imp_1", action("one"))
+    reports.add("imp_2", action("two"))
+    deadline = time.monotonic() + 5
+    while not sink.batches and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sink.batches == [("imp_2", ["two"])]
+    assert reports.waiting == 1
+    stuck.set()
+    assert reports.flush(10)
+    reports.close()
+    assert sink.batches[1:] == [("imp_1", ["one"])]
+    assert reports.dropped == 0
+
+
+def test_client_that_is_not_let_in_keeps_its_reports_and_says_so(
+    paper: Paper, caplog: pytest.LogCaptureFixture
+) -> None:
+    paper.mock.post(URL, [{"status_code": 401, "json": {}}, {"json": {"accepted": 1, "known": 0}}])
+    server = paper.server()
+    server.report(VerifiedToken.parse(claims(**acting())), "view.accounts")
+    assert server.reports.flush(10)
+    assert server.reports.dropped == 0
+    assert "reports wait: the issuer answers 401 to client" in caplog.text
+
+
+def test_metrics_that_fail_stop_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_why: str, _count: int) -> None:
+        raise RuntimeError("metrics")
+
+    reports = Reports(Sink(outcome=Outcome.LATE), on_drop=fail)
+    reports.add("imp_1", action())
+    assert reports.flush(10)
+    reports.close()
+    assert reports.drops == {"late": 1}
+    assert "on_drop failed" in caplog.text
+
+
 def test_sender_that_crashes_loses_nothing() -> None:
     sink = Sink()
     crashes = [RuntimeError("once")]
@@ -156,8 +223,12 @@ def test_plain_token_has_nothing_to_report(paper: Paper) -> None:
     ("answer", "outcome"),
     [
         ({"json": {"accepted": 1, "known": 0}}, Outcome.TAKEN),
-        ({"status_code": 409, "json": {}}, Outcome.REFUSED),
-        ({"status_code": 404, "json": {}}, Outcome.REFUSED),
+        ({"status_code": 400, "json": {}}, Outcome.REFUSED),
+        ({"status_code": 413, "json": {}}, Outcome.REFUSED),
+        ({"status_code": 409, "json": {}}, Outcome.LATE),
+        ({"status_code": 404, "json": {}}, Outcome.LATE),
+        ({"status_code": 401, "json": {}}, Outcome.AGAIN),
+        ({"status_code": 403, "json": {}}, Outcome.AGAIN),
         ({"status_code": 429, "json": {}}, Outcome.AGAIN),
         ({"status_code": 503, "json": {}}, Outcome.AGAIN),
         ({"exc": requests.ConnectionError}, Outcome.AGAIN),

@@ -2,9 +2,11 @@
 
 import hmac
 
+from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.protocol.names import State
+from authserver.settings_governance import Notification
 from authserver.storage import DbSession, impersonations
 from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
@@ -21,8 +23,12 @@ def notice_token(hasher: SecretHasher, impersonation_id: str) -> str:
 class Objections:
     """Finds the impersonation of a link, and ends it for its subject."""
 
-    def __init__(self, lifecycle: Lifecycle, hasher: SecretHasher, entropy: Entropy) -> None:
-        """End through `lifecycle`."""
+    def __init__(
+        self, lifecycle: Lifecycle, rules: Notification, hasher: SecretHasher, clock: Clock, entropy: Entropy
+    ) -> None:
+        """End through `lifecycle`; links live as `rules` say."""
+        self._link_seconds = rules.link_seconds
+        self._clock = clock
         self._lifecycle = lifecycle
         self._hasher = hasher
         self._entropy = entropy
@@ -38,6 +44,11 @@ class Objections:
         if not hmac.compare_digest(wanted.encode(), unverified_token.encode("utf-8", "surrogatepass")):
             return None
         return impersonations.find(session, impersonation_id)
+
+    def expired(self, record: Record) -> bool:
+        """Tell whether a link is too old to show anything: so long after the end, or after the withheld notice."""
+        over = max(record.ended_at or 0, record.notice_withheld_until or 0)
+        return record.ended_at is not None and self._clock.now() >= over + self._link_seconds
 
     def end(self, work: Work, record: Record) -> Record | None:
         """End it as its subject; None when it was over before."""
