@@ -3,30 +3,39 @@ import { Device, loadSdk } from "./handoff.js";
 import { Reports } from "./reports.js";
 import { call } from "./page_calls.js";
 
+/** @typedef {import("./handoff.js").DeviceState} DeviceState */
+/** @typedef {import("./handoff.js").DeviceEvent} DeviceEvent */
+
 const PENDING = ["requested", "awaiting_approval", "awaiting_consent"];
 const LOST_SECONDS = 30; // then the server, too, takes the device for closed
 const ANNOUNCED = [300, 60];
+/** @type {Record<string, string>} */
 const WAITING = {
   requested: "The request is being looked at …",
   awaiting_approval: "Waiting for a colleague to approve …",
   awaiting_consent: "Waiting for the customer to allow it …",
 };
+/** @type {Record<import("./handoff.js").Failure, string>} */
 const FAILED = {
   sdk: "The device's software could not be loaded. Check your connection and try again.",
   device: "No device can be had now. Try again in a moment.",
   not_ready: "The device did not become ready. Try again.",
 };
+/** @type {Record<string, string>} */
 const OVER = {
   actor: "You ended it.", subject: "The customer ended it.", lead: "A lead ended it.", admin: "An administrator ended it.",
 };
+/** @type {Record<string, string>} */
 const OVER_BY_STATE = {
   denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over, or somebody else ended it.",
 };
 const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
 
-const root = document.querySelector("#embed");
-const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const root = /** @type {HTMLElement} */ (document.querySelector("#embed"));
+/** @param {string} name */
+const part = (name) => /** @type {HTMLElement & {disabled: boolean}} */ (root.querySelector(`[data-part="${name}"]`));
 const reports = new Reports();
+/** @type {Device | undefined} */
 let device;
 let begun = false;
 let over = false;
@@ -39,17 +48,24 @@ let ending = false;
 let wanted = false; // the app waits for a fresh value by deep link
 let passing = false;
 
+/** @param {string} words */
 function say(words) { if (part("status").textContent !== words) part("status").textContent = words; }
 
-// What went wrong, with a button for what a person may do about it.
+/**
+ * What went wrong, with a button for what a person may do about it.
+ * @param {string} [words]
+ * @param {string} [label]
+ * @param {() => unknown} [act]
+ */
 function trouble(words, label, act) {
   part("trouble").hidden = !words;
   part("words").textContent = words ?? "";
   part("again").hidden = !act;
-  if (act) part("again").textContent = label;
-  part("again").onclick = act ? () => { trouble(); act(); } : null;
+  if (act) part("again").textContent = label ?? "";
+  part("again").onclick = act ? () => { trouble(); void act(); } : null;
 }
 
+/** @param {DeviceState} state */
 function shown(state) {
   part("restart").disabled = !["running", "warned"].includes(state.name);
   part("place").classList.toggle("on", ["running", "warned", "starting"].includes(state.name));
@@ -62,12 +78,13 @@ function shown(state) {
   if (state.name === "warned") {
     say("");
     const words = `The device closes in ${state.secondsRemaining} seconds because nobody touches it.`;
-    trouble(words, "Keep it running", () => device.keep().catch(() => undefined));
+    trouble(words, "Keep it running", () => device?.keep().catch(() => undefined));
   }
-  if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device.start()); }
+  if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device?.start()); }
   if (state.name === "ended") closed("The device was closed. For a short time you can start a new one without asking again.");
 }
 
+/** @param {DeviceEvent} event */
 function happened(event) {
   if (event.event === "firstFrame") return reports.stage("first_frame");
   if (event.event === "appLaunch") {
@@ -105,7 +122,10 @@ async function begin() {
   await device.start();
 }
 
-// The device is gone, the impersonation may go on: End stays, and the time that is left to open another.
+/**
+ * The device is gone, the impersonation may go on: End stays, and the time that is left to open another.
+ * @param {string} words
+ */
 async function closed(words, { ran = true } = {}) {
   if (shut || over) return;
   shut = begun = true;
@@ -123,6 +143,10 @@ async function closed(words, { ran = true } = {}) {
   await poll();
 }
 
+/**
+ * @param {string} heading
+ * @param {string} words
+ */
 function finish(heading, words) {
   if (over) return;
   over = true;
@@ -164,6 +188,7 @@ async function poll() {
   else if (silent > 5) say("The server does not answer. Trying again …");
 }
 
+/** @param {Record<string, any>} state as the server tells it */
 function keepUp(state) {
   heard = counted = performance.now();
   left = state.seconds_left;
@@ -204,7 +229,7 @@ addEventListener("pagehide", () => {
   reports.send({ keepalive: true });
 });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void poll(); });
-const ticker = new Worker(root.dataset.ticker, { type: "module" });
+const ticker = new Worker(root.dataset.ticker ?? "", { type: "module" });
 ticker.onmessage = () => { count(); void poll(); if (begun) reports.send(); };
 count();
 void poll();
