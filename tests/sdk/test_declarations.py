@@ -61,7 +61,7 @@ def changed(folder: Path, project: str, script: Path, old: str, new: str) -> Pat
 
 
 def test_our_pages_use_the_sdk_as_the_vendor_declares_it(packages: Path) -> None:
-    assert compiled(packages, HERE / "tsconfig.json") == ""
+    assert compiled(packages, HERE / "tsconfig.pages.json") == ""
 
 
 def test_the_stand_in_has_the_surface_that_the_vendor_declares(packages: Path) -> None:
@@ -71,9 +71,13 @@ def test_the_stand_in_has_the_surface_that_the_vendor_declares(packages: Path) -
 @pytest.mark.parametrize(
     ("project", "script", "old_and_new"),
     [
-        ("tsconfig.json", "pages/static/handoff.js", ("openUrl(url)", "openURL(url)")),
-        ("tsconfig.json", "pages/static/handoff.js", ('"firstFrameReceived"', '"firstFrame"')),
-        ("tsconfig.json", "pages/static/handoff.js", ("({ secondsRemaining })", "({ seconds: secondsRemaining })")),
+        ("tsconfig.pages.json", "pages/static/handoff.js", ("openUrl(url)", "openURL(url)")),
+        ("tsconfig.pages.json", "pages/static/handoff.js", ('"firstFrameReceived"', '"firstFrame"')),
+        (
+            "tsconfig.pages.json",
+            "pages/static/handoff.js",
+            ("({ secondsRemaining })", "({ seconds: secondsRemaining })"),
+        ),
         ("tsconfig.standin.json", "standin/static/embed.js", ("heartbeat() {", "beat() {")),
         ("tsconfig.standin.json", "standin/static/embed.js", ("endSession() {", "end() {")),
     ],
@@ -95,7 +99,7 @@ def test_every_setting_of_an_app_is_one_that_the_sdk_takes(packages: Path, tmp_p
         for name, app in apps.items()
     ]
     script, project = tmp_path / "configurations.ts", tmp_path / "tsconfig.json"
-    settings = {"extends": str(HERE / "tsconfig.json"), "files": [str(HERE / "appetize.d.ts"), str(script)]}
+    settings = {"extends": str(HERE / "tsconfig.pages.json"), "files": [str(HERE / "appetize.d.ts"), str(script)]}
     project.write_text(json.dumps(settings))
     script.write_text("".join(lines))
     assert compiled(packages, project) == ""
