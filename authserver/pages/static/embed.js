@@ -29,6 +29,7 @@ const OVER = {
 const OVER_BY_STATE = {
   denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over, or somebody else ended it.",
 };
+const NOT_PASSED = "The app could not be signed in.";
 const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
 
 const root = /** @type {HTMLElement} */ (document.querySelector("#embed"));
@@ -47,6 +48,8 @@ let shut = false; // there is no device any more
 let ending = false;
 let wanted = false; // the app waits for a fresh value by deep link
 let passing = false;
+let pending = ""; // what the impersonation waits for
+let prepared = false;
 
 /** @param {string} words */
 function say(words) { if (part("status").textContent !== words) part("status").textContent = words; }
@@ -74,7 +77,7 @@ function shown(state) {
   if (state.name === "asking") { reports.stage("requested"); say("Asking for a device …"); }
   if (state.name === "queued") say(`Waiting for a device: number ${state.position} in the queue.`);
   if (state.name === "starting") { reports.stage("started"); say("The device starts …"); }
-  if (state.name === "running") say("The device runs.");
+  if (state.name === "running") runs();
   if (state.name === "warned") {
     say("");
     const words = `The device closes in ${state.secondsRemaining} seconds because nobody touches it.`;
@@ -83,6 +86,8 @@ function shown(state) {
   if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device?.start()); }
   if (state.name === "ended") closed("The device was closed. For a short time you can start a new one without asking again.");
 }
+
+function runs() { say(pending ? `The device is ready, with nobody signed in. ${WAITING[pending]}` : "The device runs."); }
 
 /** @param {DeviceEvent} event */
 function happened(event) {
@@ -98,9 +103,10 @@ function happened(event) {
 async function pass() {
   passing = true;
   const { status, body } = await call("code");
+  wanted = [0, 429, 503].includes(status);
+  const opened = status === 200 && (await device?.open(body.url).then(() => true, () => false));
   passing = false;
-  wanted = status === 429 || status === 0;
-  if (status === 200) await device?.open(body.url).catch(() => undefined);
+  if (!opened && !wanted && device && !over) trouble(NOT_PASSED, "Try again", () => { wanted = true; });
 }
 
 async function begin() {
@@ -194,9 +200,16 @@ function keepUp(state) {
   left = state.seconds_left;
   count();
   const waiting = PENDING.includes(state.state);
+  const decided = pending && !waiting;
+  pending = waiting ? state.state : "";
   if (!waiting && state.state !== "active") return finish("This is over", OVER[state.end_reason] ?? OVER_BY_STATE[state.state]);
   if (shut) return undefined;
-  if (waiting && state.how !== "deep_link") return say(WAITING[state.state]);
+  if (waiting && state.how !== "deep_link") {
+    if (!prepared) void loadSdk(root.dataset.sdk).catch(() => undefined); // what can be had before the answer
+    prepared = true;
+    return say(WAITING[state.state]);
+  }
+  if (decided && device?.state.name === "running") runs();
   if (wanted && !passing && !waiting && device) void pass();
   if (device && state.device_ended) return closed("The device was closed because this page was not heard of for a while.");
   if (begun) return undefined;
@@ -230,6 +243,13 @@ addEventListener("pagehide", () => {
 });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void poll(); });
 const ticker = new Worker(root.dataset.ticker ?? "", { type: "module" });
-ticker.onmessage = () => { count(); void poll(); if (begun) reports.send(); };
+let ticks = 0;
+ticker.onmessage = () => {
+  ticks += 1;
+  if (ticks % 2 && !pending) return; // the answer to a request is worth asking for more often
+  count();
+  void poll();
+  if (begun) void reports.send();
+};
 count();
 void poll();

@@ -36,6 +36,9 @@ export class HandoffError extends Error {
   }
 }
 
+/** @type {Promise<AppetizeSdk> | undefined} */
+let loading;
+
 /**
  * Load the SDK, once; a load that failed can be tried again.
  * @param {string} [sdkUrl]
@@ -43,6 +46,15 @@ export class HandoffError extends Error {
  */
 export function loadSdk(sdkUrl = SDK) {
   if (window.appetize) return Promise.resolve(window.appetize);
+  loading ??= load(sdkUrl).finally(() => { loading = undefined; });
+  return loading;
+}
+
+/**
+ * @param {string} sdkUrl
+ * @returns {Promise<AppetizeSdk>}
+ */
+function load(sdkUrl) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = sdkUrl;
