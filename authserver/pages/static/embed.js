@@ -6,7 +6,6 @@ import { call } from "./page_calls.js";
 /** @typedef {import("./handoff.js").DeviceState} DeviceState */
 /** @typedef {import("./handoff.js").DeviceEvent} DeviceEvent */
 
-const PENDING = ["requested", "awaiting_approval", "awaiting_consent"];
 const LOST_SECONDS = 30; // then the server, too, takes the device for closed
 const ANNOUNCED = [300, 60];
 /** @type {Record<string, string>} */
@@ -23,11 +22,13 @@ const FAILED = {
 };
 /** @type {Record<string, string>} */
 const OVER = {
-  actor: "You ended it.", subject: "The customer ended it.", lead: "A lead ended it.", admin: "An administrator ended it.",
+  actor: "You ended it.", subject: "The customer ended it.", staff: "A lead or an administrator ended it.",
+  clock: "Its time is over.", grace: "No device ran for a while.", session_ended: "You were signed out.",
+  user_disabled: "An account was closed.", client_disabled: "The application was switched off.",
 };
 /** @type {Record<string, string>} */
 const OVER_BY_STATE = {
-  denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over, or somebody else ended it.",
+  denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over.",
 };
 const NOT_PASSED = "The app could not be signed in.";
 const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
@@ -71,6 +72,7 @@ function trouble(words, label, act) {
 /** @param {DeviceState} state */
 function shown(state) {
   part("restart").disabled = !["running", "warned"].includes(state.name);
+  part("restart").hidden = !["starting", "running", "warned"].includes(state.name);
   part("place").classList.toggle("on", ["running", "warned", "starting"].includes(state.name));
   if (over || shut || ending) return;
   if (state.name !== "failed") trouble();
@@ -199,9 +201,11 @@ function keepUp(state) {
   heard = counted = performance.now();
   left = state.seconds_left;
   count();
-  const waiting = PENDING.includes(state.state);
+  const waiting = state.pending;
   const decided = pending && !waiting;
   pending = waiting ? state.state : "";
+  if (decided) part("acting").textContent = `You act as ${state.subject}`;
+  if (decided) part("clock").textContent = "Time left";
   if (!waiting && state.state !== "active") return finish("This is over", OVER[state.end_reason] ?? OVER_BY_STATE[state.state]);
   if (shut) return undefined;
   if (waiting && state.how !== "deep_link") {
