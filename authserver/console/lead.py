@@ -65,7 +65,7 @@ def _asked(it: Json) -> Json:
 def _decide(here: Call, impersonation_id: str) -> Response:
     """Approve or deny what was shown; a refusal is said on the queue, which still has what was typed."""
     decision, remark = request.form.get("decision", ""), request.form.get("remark", "").strip()
-    body = {"decision": decision, "remark": remark}
+    body: dict[str, Json] = {"decision": decision, "remark": remark}
     seconds = request.form.get("expires_in", type=int)
     if decision == "approve" and seconds:
         body["expires_in"] = seconds

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import console_visits as console
 from tests.browser.chromium import opened
 from tests.browser.desk import served
-from tests.browser.visits import sign_in
+from tests.browser.entrance import sign_in
 from tests.conftest import Demo
 
 HOSTILE = '"><img src=x onerror="window.hit=1"><script>window.hit=1</script>{{7*7}}\u202e'
