@@ -1,4 +1,4 @@
-"""Moments and lengths in words; `console.js` puts moments into the reader's own zone."""
+"""Moments and durations in words; `console.js` puts moments into the reader's own zone."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ def instant(text: str | None) -> Markup | str:
     return _TIME.format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), exact, words)
 
 
-def length(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """Return a length in words: `45 s`, `5 min`, `1 h 30 min`."""
     if seconds is None:
         return ""
