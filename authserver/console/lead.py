@@ -1,5 +1,7 @@
 """A lead's pages: what waits for a decision, and all that runs."""
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, request, url_for
 
 from authserver.console.answers import go
@@ -9,6 +11,7 @@ from authserver.console.calls import Call, Json, call, page, part
 _API = "/api/v1/impersonations"
 _PAGE = 100
 _SHORTER = (300, 600, 900, 1800, 3600, 7200)
+_CHANGED = "This is not as it was when you looked. See what it says now, then decide."
 _KINDS = {"approve": "Approved.", "deny": "Denied."}
 
 
@@ -43,9 +46,14 @@ def add_lead(blueprint: Blueprint) -> None:
 
 
 def _waiting(here: Call) -> dict[str, Json]:
-    """Return what the API says that waits for this lead, the oldest first: it ends first too."""
-    found = here.get(_API, waiting_for="me", limit=_PAGE)
-    return {"waiting": [_asked(it) for it in reversed(found["items"])], "more_wait": found["next_cursor"] is not None}
+    """Return what waits for an approval that this person has no part in, the oldest first: it ends first too."""
+    found = here.get(_API, waiting_for="approval", limit=_PAGE)
+    others = [it for it in reversed(found["items"]) if here.me.id not in {it["actor"]["id"], it["subject"]["id"]}]
+    return {
+        "waiting": [_asked(it) for it in others],
+        "more_wait": found["next_cursor"] is not None,
+        "decides": here.me.may("impersonations:approve", "lead"),
+    }
 
 
 def _asked(it: Json) -> Json:
@@ -75,7 +83,8 @@ def _decide(here: Call, impersonation_id: str) -> Response:
         decided = here.post(f"{_API}/{impersonation_id}/approval", body)
     except ApiRefusedError as refusal:
         kept = {"id": impersonation_id, "remark": remark, "expires_in": seconds}
-        return page("queue.html", refusal.status, **_waiting(here), alert_words=refusal.words, kept=kept)
+        words = _CHANGED if refusal.status == HTTPStatus.CONFLICT else refusal.words
+        return page("queue.html", refusal.status, **_waiting(here), alert_words=words, kept=kept)
     here.tell(f"{_KINDS.get(decision, 'Done.')} {decided['actor']['name']} for {decided['subject']['name']}.")
     return go(url_for("console.queue"))
 

@@ -26,6 +26,7 @@ from tests.browser.chromium import Authenticator
 from tests.browser.console_visits import CONSOLE
 from tests.browser.embed_visits import EMBED_VISITS
 from tests.browser.entrance import sign_in
+from tests.browser.lead_visits import LEAD
 from tests.conftest import Demo
 from tests.world import REASON
 
@@ -443,5 +444,6 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
+    **LEAD,
     **EMBED_VISITS,
 }
