@@ -11,6 +11,7 @@ from authserver.console.calls import Call, Json, call, page, part
 _API = "/api/v1/impersonations"
 _PAGE = 100
 _SHORTER = (300, 600, 900, 1800, 3600, 7200)
+_WITHHOLDINGS = {86_400: "After a day", 7 * 86_400: "After a week", 30 * 86_400: "After 30 days"}
 _CHANGED = "This is not as it was when you looked. See what it says now, then decide."
 _KINDS = {"approve": "Approved.", "deny": "Denied."}
 
@@ -49,8 +50,10 @@ def _waiting(here: Call) -> dict[str, Json]:
     """Return what waits for an approval that this person has no part in, the oldest first: it ends first too."""
     found = here.get(_API, waiting_for="approval", limit=_PAGE)
     others = [it for it in reversed(found["items"]) if here.me.id not in {it["actor"]["id"], it["subject"]["id"]}]
+    withheld = here.get(f"{_API}/options")["withholding_reason_codes"] if others and here.me.may("impersonate") else []
     return {
-        "waiting": [_asked(it) for it in others],
+        "waiting": [{**_asked(it), "may_withhold": it["reason_code"] in withheld} for it in others],
+        "withholdings": _WITHHOLDINGS,
         "more_wait": found["next_cursor"] is not None,
         "decides": here.me.may("impersonations:approve", "lead"),
     }
@@ -77,6 +80,9 @@ def _decide(here: Call, impersonation_id: str) -> Response:
     seconds = request.form.get("expires_in", type=int)
     if decision == "approve" and seconds:
         body["expires_in"] = seconds
+    withhold = request.form.get("withhold", type=int)
+    if decision == "approve" and withhold:
+        body["withhold_notice_until"] = withhold
     if request.form.get("digest"):
         body["digest"] = request.form["digest"]
     try:

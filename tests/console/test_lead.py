@@ -83,6 +83,20 @@ def test_a_lead_may_shorten(world: World, lead: Staff) -> None:
     assert world.api("GET", f"/api/v1/impersonations/{asked}", "lead").json["expires_in"] == 300
 
 
+def test_for_a_legal_reason_a_lead_may_have_the_customer_told_later(make_sqlite_world: MakeWorld) -> None:
+    world = console_world(make_sqlite_world, notification={"withholding_reason_codes": ["legal_request"]})
+    lead = Staff(world)
+    lead.enter("lead")
+    plain = waiting(world)
+    assert "The customer is told" not in lead.get(QUEUE).text
+    world.api("POST", f"/api/v1/impersonations/{plain}/end", "agent")
+    asked = waiting(world, reason_code="legal_request")
+    assert "The customer is told" in lead.get(QUEUE).text
+    assert decide(lead, asked, "approve", withhold="86400").status_code == 303
+    [withheld] = world.events("notice:withheld", asked)
+    assert withheld["until"] == world.clock.now() + 86400
+
+
 def test_a_decision_on_something_else_than_was_shown_counts_for_nothing(world: World, lead: Staff) -> None:
     asked = waiting(world)
     answer = lead.send(
