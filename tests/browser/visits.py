@@ -24,6 +24,7 @@ from playwright.sync_api import Page
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_IMPERSONATION, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
 from tests.browser.console_visits import CONSOLE
+from tests.browser.directory_visits import DIRECTORY
 from tests.browser.embed_visits import EMBED_VISITS
 from tests.browser.entrance import sign_in
 from tests.browser.lead_visits import LEAD
@@ -446,4 +447,5 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     **CONSOLE,
     **LEAD,
     **EMBED_VISITS,
+    **DIRECTORY,
 }
