@@ -2,7 +2,9 @@
 
 from flask import Blueprint
 
+from authserver.console.configuration import add_configuration
+
 
 def add_admin(blueprint: Blueprint) -> None:
     """Add the pages."""
-    del blueprint
+    add_configuration(blueprint)

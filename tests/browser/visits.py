@@ -23,6 +23,7 @@ from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_IMPERSONATION, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
+from tests.browser.configuration_visits import CONFIGURATION
 from tests.browser.console_visits import CONSOLE
 from tests.conftest import Demo
 from tests.world import API, REASON
@@ -485,4 +486,5 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
+    **CONFIGURATION,
 }

@@ -108,7 +108,7 @@ class Staff(BrowserOf):
 
     def send(self, path: str, shown: Answer | None = None, **form: Any) -> Answer:
         """Post a form of a page, by default with the proof of any."""
-        shown = shown or self.get("/console/")
+        shown = shown or self.go("/console/")
         return self.post(path, csrf=hidden(shown)["csrf"], **form)
 
     def held(self) -> str:
