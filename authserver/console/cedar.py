@@ -8,7 +8,7 @@ _TOKEN = re.compile(
     r"(?P<comment>//[^\n]*)"
     r'|(?P<text>"(?:[^"\\\n]|\\.)*")'
     r"|(?P<note>@[A-Za-z_]\w*)"
-    r"|(?P<word>\b(?:permit|forbid|when|unless|if|then|else|in|is|has|like|true|false|entity|action|appliesTo|type)\b)"
+    r"|(?P<word>\b(?:permit|forbid|when|unless|if|then|else|in|is|has|like|true|false)\b)"
 )
 _BEGINS = re.compile(r"^(?:permit|forbid)\b", re.MULTILINE)
 _SPAN = Markup('<span class="cedar-{}">{}</span>')

@@ -10,6 +10,7 @@ from authserver.console.calls import Json, call, page
 from authserver.console.case_form import CASE_FIELDS, CASE_GROUPS, body_of
 from authserver.console.cedar import highlighted, opening, rule_of
 from authserver.console.fields import problems_by_field, typed
+from authserver.console.moments import duration
 
 _API = "/api/v1/policy"
 _EFFECTS = {
@@ -33,7 +34,7 @@ _NOTES = {
     "why": "Written into the trail",
     "says": "Said to the agent",
     "acr_values": "Sign-ins that do",
-    "max_age": "Not older than, in seconds",
+    "max_age": "Not older than",
     "order": "Order among what is needed",
 }
 
@@ -66,8 +67,12 @@ def add_policy(blueprint: Blueprint) -> None:
 
 def _rule(rule: Json) -> Json:
     look, words = _EFFECTS[rule["outcome"] or rule["effect"]]
-    notes = [(name, rule["annotations"][key]) for key, name in _NOTES.items() if rule["annotations"].get(key)]
+    notes = [(name, _note(key, rule["annotations"][key])) for key, name in _NOTES.items() if key in rule["annotations"]]
     return {**rule, "look": look, "words": words, "notes": notes, "code": highlighted(rule_of(rule["text"]))}
+
+
+def _note(key: str, value: str) -> str:
+    return duration(int(value)) if key == "max_age" and value.isdecimal() else value
 
 
 def _file(file: Json, rules: dict[str, Json]) -> Json:

@@ -1,6 +1,7 @@
 """The console's pages of the configuration in each of their states, as an admin comes to them."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.error import HTTPError
 
 from playwright.sync_api import Page
@@ -11,19 +12,19 @@ from tests.conftest import Demo
 _APP = {"build_id": "b_541", "platform": "ios", "version": "5.4.1", "device": "iphone15pro", "groups": ["tier-2"]}
 
 
-def stored(demo: Demo, name: str = "pocket-bank") -> str:
+def stored(demo: Demo, name: str = "pocket-bank", settings: Any = _APP) -> str:
     """Have an app that is changed here; return its name."""
     try:
-        call(demo, "admin", "POST", "/api/v1/appetize/apps", {"name": name, "settings": _APP})
+        call(demo, "admin", "POST", "/api/v1/appetize/apps", {"name": name, "settings": settings})
     except HTTPError:
-        call(demo, "admin", "PUT", f"/api/v1/appetize/apps/{name}", {"settings": _APP, "enabled": True})
+        call(demo, "admin", "PUT", f"/api/v1/appetize/apps/{name}", {"settings": settings, "enabled": True})
     return name
 
 
 def key(demo: Demo, alg: str) -> str:
     """Return the key that signs in an algorithm."""
     found = call(demo, "admin", "GET", "/api/v1/keys")["items"]
-    return next(each["kid"] for each in found if (each["alg"], each["state"]) == (alg, "signing"))
+    return str(next(each["kid"] for each in found if (each["alg"], each["state"]) == (alg, "signing")))
 
 
 def at(path: str, heading: str) -> Callable[[Page, Demo], None]:
