@@ -1,4 +1,4 @@
-"""Moments and lengths in words; `console.js` puts moments into the reader's own zone."""
+"""Moments and durations in words; `console.js` puts moments into the reader's own zone."""
 
 from datetime import UTC, datetime
 

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import visits
 from tests.browser.chromium import HEIGHT, WIDTHS, opened
+from tests.browser.entrance import sign_in
 from tests.conftest import Demo
 
 SECONDS = 8000
@@ -22,7 +23,7 @@ def test_a_customer_is_asked_live_picks_the_number_sees_what_is_done_and_ends_it
 ) -> None:
     with opened(chromium) as page:
         page.set_viewport_size({"width": WIDTHS["phone"], "height": HEIGHT})
-        visits.sign_in(page, named_demo, "customer-ask")
+        sign_in(page, named_demo, "customer-ask")
         page.evaluate("window.kept = 1")
         asked = visits.ask(named_demo)
         answer = page.locator(f"[data-key='answer-{asked.id}']")
@@ -62,7 +63,7 @@ def test_an_open_request_follows_what_happens_elsewhere(chromium: Browser, named
 
 def test_a_lost_connection_shows_and_heals(chromium: Browser, named_demo: Demo) -> None:
     with opened(chromium) as page:
-        visits.sign_in(page, named_demo, "customer-ask")
+        sign_in(page, named_demo, "customer-ask")
         lost = page.get_by_text("No connection")
         page.context.set_offline(True)
         expect(lost).to_be_visible(timeout=SECONDS)
@@ -74,7 +75,7 @@ def test_a_lost_connection_shows_and_heals(chromium: Browser, named_demo: Demo) 
 
 def test_who_was_signed_out_elsewhere_is_told(chromium: Browser, named_demo: Demo) -> None:
     with opened(chromium) as page:
-        visits.sign_in(page, named_demo, "customer-ask")
+        sign_in(page, named_demo, "customer-ask")
         page.get_by_role("heading", name="Your account", exact=True).wait_for()
         page.context.clear_cookies()
         expect(page.get_by_text("You are signed out")).to_be_visible(timeout=SECONDS)
@@ -83,7 +84,7 @@ def test_who_was_signed_out_elsewhere_is_told(chromium: Browser, named_demo: Dem
 def test_what_an_agent_typed_never_runs(chromium: Browser, named_demo: Demo) -> None:
     """It arrives live, too: what a script puts in place is as harmless as what was loaded."""
     with opened(chromium) as page:
-        visits.sign_in(page, named_demo, "customer-ask")
+        sign_in(page, named_demo, "customer-ask")
         asked = visits.ask(named_demo, reason=HOSTILE)
         link = page.locator(f"[data-key='answer-{asked.id}']")
         expect(link).to_be_visible(timeout=SECONDS)
@@ -100,7 +101,7 @@ def test_without_scripts_everything_can_be_done(chromium: Browser, named_demo: D
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     asked = visits.ask(named_demo)
-    visits.sign_in(page, named_demo, "customer-ask")
+    sign_in(page, named_demo, "customer-ask")
     page.locator(f"[data-key='answer-{asked.id}']").click()
     page.get_by_role("button", name=asked.number).click()
     page.get_by_role("link", name="See what they do").click()

@@ -1,5 +1,6 @@
 """An admin at the console's configuration, in real Chromium, with the keyboard where it matters."""
 
+import itertools
 import re
 
 from playwright.sync_api import Browser
@@ -9,15 +10,17 @@ from tests.browser.chromium import opened
 from tests.browser.console_visits import call, enter
 from tests.conftest import Demo
 
+_journeys = itertools.count(1)
 HOSTILE = '"><img src=x onerror="window.hit=1"><script>window.hit=1</script>{{7*7}}'
 
 
 def test_an_admin_adds_an_app_mends_what_was_wrong_and_takes_it_out_of_use(chromium: Browser, named_demo: Demo) -> None:
+    name = f"journey-{next(_journeys)}"
     with opened(chromium) as page:
         enter(page, named_demo, "admin", "/apps")
         page.get_by_role("link", name="New app").click()
         page.wait_for_function("document.activeElement.id === 'name'")
-        page.keyboard.type("journey-bank")
+        page.keyboard.type(name)
         page.get_by_label("Build needed").fill("not a build")
         page.get_by_text("The device", exact=True).click()
         page.get_by_label("Device", exact=True).fill("pixel7")
@@ -30,16 +33,16 @@ def test_an_admin_adds_an_app_mends_what_was_wrong_and_takes_it_out_of_use(chrom
         assert page.get_by_label("Device", exact=True).input_value() == "pixel7"
         build.fill("b_1")
         build.press("Enter")
-        page.wait_for_url("**/apps/journey-bank")
+        page.wait_for_url(f"**/apps/{name}")
         page.get_by_role("link", name="Disable").click()
         page.get_by_role("button", name="Disable").press("Enter")
-        page.get_by_text("journey-bank is disabled").wait_for()
-        assert call(named_demo, "admin", "GET", "/api/v1/appetize/apps/journey-bank")["in_force"] is False
+        page.get_by_text(f"{name} is disabled").wait_for()
+        assert call(named_demo, "admin", "GET", f"/api/v1/appetize/apps/{name}")["in_force"] is False
         page.get_by_role("button", name="Enable").click()
-        page.get_by_text("journey-bank is enabled").wait_for()
+        page.get_by_text(f"{name} is enabled").wait_for()
         page.get_by_role("link", name="Disable").click()
         page.get_by_role("button", name="Disable").click()
-        page.get_by_text("journey-bank is disabled").wait_for()
+        page.get_by_text(f"{name} is disabled").wait_for()
 
 
 def test_an_admin_tries_a_case_and_reads_the_policy_that_decided(chromium: Browser, named_demo: Demo) -> None:
@@ -71,8 +74,7 @@ def test_an_admin_rotates_a_key_after_one_question(chromium: Browser, named_demo
 
 def test_hostile_words_stay_words(chromium: Browser, named_demo: Demo) -> None:
     settings = {"build_id": "b", "platform": "ios", "device": HOSTILE, "groups": [HOSTILE], "roles": [HOSTILE]}
-    body = {"name": "hostile", "settings": settings}
-    call(named_demo, "admin", "POST", "/api/v1/appetize/apps", body)
+    configuration.stored(named_demo, "hostile", settings)
     with opened(chromium) as page:
         enter(page, named_demo, "admin", "/apps")
         for path in (

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser import visits
 from tests.browser.chromium import HEIGHT, SCHEMES, WIDTHS, opened
+from tests.browser.entrance import sign_in
 from tests.browser.visits import VISITS
 from tests.conftest import Demo
 
@@ -73,7 +74,7 @@ def test_a_password_is_shown_on_request_and_sent_as_one(chromium: Browser, named
 def test_without_scripts_nothing_is_offered_that_needs_them(chromium: Browser, named_demo: Demo) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    visits.sign_in(page, named_demo, "customer-ask", "/account/sign-in")
+    sign_in(page, named_demo, "customer-ask", "/account/sign-in")
     since = page.locator("time").first
     assert (since.text_content() or "").endswith("UTC")
     assert not page.get_by_role("button", name="Add a passkey").is_visible()

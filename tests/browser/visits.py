@@ -15,7 +15,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
@@ -25,8 +25,11 @@ from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, T
 from tests.browser.chromium import Authenticator
 from tests.browser.configuration_visits import CONFIGURATION
 from tests.browser.console_visits import CONSOLE
+from tests.browser.embed_visits import EMBED_VISITS
+from tests.browser.entrance import sign_in
+from tests.browser.lead_visits import LEAD
 from tests.conftest import Demo
-from tests.world import API, REASON
+from tests.world import REASON
 
 _SPECIMEN = Path(__file__).with_name("specimen.html")
 _with_app: set[str] = set()
@@ -52,16 +55,6 @@ def callback() -> str:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
     Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/callback"
-
-
-def sign_in(page: Page, demo: Demo, who: str, path: str = "/account") -> None:
-    """Sign in with the password; a second factor may be asked then."""
-    person = demo.credentials["users"][who]
-    page.goto(demo.issuer + path)
-    page.get_by_label("Email or user name").fill(person["username"])
-    page.get_by_label("Password").fill(person["password"])
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_load_state()
 
 
 def authorize_path(**changes: str) -> str:
@@ -404,37 +397,6 @@ def account_in_support(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="End it now").first.wait_for()
 
 
-def embed(page: Page, demo: Demo) -> None:
-    """Come to the embed page, with its device running."""
-    users, headers = demo.credentials["users"], {"Content-Type": "application/json"}
-    headers["Authorization"] = f"Bearer {users['agent']['access_token']}"
-
-    def post(path: str, body: dict[str, object]) -> dict[str, str]:
-        asked = urllib.request.Request(demo.issuer + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            found: dict[str, str] = json.load(answer)
-        return found
-
-    subject = users["customer"]["id"]
-    started = post("/api/v1/impersonations", {"subject": subject, "resource": [API], **REASON})
-    created = post("/appetize/handoffs", {"impersonation": started["id"], "app": "demo-bank"})
-    sign_in(page, demo, "agent", urlsplit(created["embed_url"]).path)
-    phone = page.frame_locator("#appetize-device")
-    phone.get_by_role("heading", name="Casey Customer", exact=True).wait_for(timeout=15000)
-
-
-def embed_over(page: Page, demo: Demo) -> None:
-    embed(page, demo)
-    page.get_by_role("button", name="End", exact=True).click()
-    page.get_by_role("heading", name="This is over").wait_for()
-
-
-def embed_reloaded(page: Page, demo: Demo) -> None:
-    embed(page, demo)
-    page.reload()
-    page.get_by_text("before it was loaded again").wait_for()
-
-
 def specimen(page: Page, demo: Demo) -> None:
     """Show every part of the design system, also those that no page has yet."""
     address = f"{demo.issuer}/specimen"
@@ -478,13 +440,12 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "consent-given": consent_given,
     "consent-mismatch": consent_mismatch,
     "account-in-support": account_in_support,
-    "embed": embed,
-    "embed-over": embed_over,
-    "embed-reloaded": embed_reloaded,
     "error": error,
     "interaction": interaction,
     "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
     **CONFIGURATION,
+    **LEAD,
+    **EMBED_VISITS,
 }
