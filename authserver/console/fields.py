@@ -7,7 +7,7 @@ from typing import Any, Literal
 from werkzeug.datastructures import MultiDict
 
 Json = Any
-Kind = Literal["text", "number", "choice", "lines", "pairs", "several", "words"]
+Kind = Literal["text", "number", "choice", "lines", "pairs", "several", "words", "position"]
 Values = dict[str, Any]
 """By field: a text, or for `several` a list of those that are chosen."""
 
@@ -17,7 +17,7 @@ _DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field. `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each, `words` parts them by commas.
+    """A field. `position` is two numbers, `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each, `words` parts them by commas.
 
     The value of a choice is text; where it is to be JSON of another kind, `number` or YES_NO say so.
     """
@@ -59,6 +59,8 @@ def parsed(field: Field, value: Json) -> Json:
             found: Json = [line.strip() for line in value.splitlines() if line.strip()]
         case "words":
             return [word.strip() for word in value.split(",") if word.strip()]
+        case "position":
+            return _position(value)
         case "pairs":
             found = dict(pairs(value))
         case _ if field.is_flag:
@@ -130,8 +132,16 @@ def _shown(field: Field, value: Json) -> Json:
     if isinstance(value, Mapping):
         return "\n".join(f"{name} = {found}" for name, found in value.items())
     if isinstance(value, list):
-        return "\n".join(map(str, value))
+        return (", " if field.kind == "position" else "\n").join(map(str, value))
     return str(value)
+
+
+def _position(value: str) -> Json:
+    """Return latitude and longitude; what is no pair of numbers stays text, for the API to refuse."""
+    try:
+        return [float(each) for each in value.split(",")] if value else None
+    except ValueError:
+        return value
 
 
 def _number(value: str, times: int) -> Json:

@@ -57,6 +57,7 @@ def test_an_app_is_added_with_every_setting(world: World, admin: Staff) -> None:
         "builds": {"5.3.0": "b_53", "5.2.0": "b_52"},
         "scale": 75,
         "volume": 0,
+        "location": [59.33, 18.06],
         **{name: value == "true" for name, value in form.items() if value in ("true", "false")},
     }
     shown = admin.get("/console/apps/bank")
