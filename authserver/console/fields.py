@@ -17,9 +17,10 @@ _DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field. `position` is two numbers, `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each, `words` parts them by commas.
+    """A field. `position` is two numbers, `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each.
 
-    The value of a choice is text; where it is to be JSON of another kind, `number` or YES_NO say so.
+    `words` parts them by commas. The value of a choice is text; where it is to be JSON of another kind, `number` or
+    YES_NO say so.
     """
 
     name: str
