@@ -126,7 +126,7 @@ def kids(world: World) -> dict[str, str]:
 
 def test_keys_say_what_they_sign_and_for_how_long(world: World, admin: Staff) -> None:
     world.clock.pass_(3500)
-    assert "less than a day" in text(admin.get("/console/keys"))
+    assert "Less than a day" in text(admin.get("/console/keys"))
     world.clock.pass_(2 * 86_400)
     admin.sign_in("admin")
     words = text(admin.go("/console/keys"))
