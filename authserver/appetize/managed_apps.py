@@ -101,7 +101,7 @@ class ManagedApps:
         return self._shown(row)
 
     def _record(self, work: Work, row: StoredApp, action: str, by: str) -> None:
-        event = AppChanged(app=row.name, action=action, by=by, enabled=row.enabled, settings=_chained(row.settings))
+        event = AppChanged(app=row.name, action=action, by=by, enabled=row.enabled, settings=_told(row.settings))
         self._trail.record(work, event)
 
     def _configured(self, name: str) -> ShownApp:
@@ -121,12 +121,11 @@ class ManagedApps:
         )
 
 
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as the trail takes them, which has no fractions: a position is text there."""
+    return {name: str(value) if name == "location" else value for name, value in settings.items()}
+
+
 def _set(app: App) -> dict[str, Any]:
     """Return what was set, in the form of JSON."""
     return app.model_dump(mode="json", exclude_unset=True)
-
-
-def _chained(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings for an event: canonical JSON has no fractions, so a position is chained as text."""
-    position = settings.get("location")
-    return {**settings, **({} if position is None else {"location": ",".join(map(str, position))})}

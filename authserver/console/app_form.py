@@ -116,7 +116,7 @@ _DEVICE = Group(
             ("portrait", "Portrait"),
             ("landscape", "Landscape"),
         ),
-        Field(name="location", label="Location", kind="position", hint="Latitude and longitude, such as 59.33,18.06."),
+        Field(name="location", label="Location", kind="numbers", hint="Latitude and longitude, such as 59.33,18.06."),
         Field(name="scale", label="Scale", hint="auto, or a percentage from 10 to 100.", number=True),
         Field(name="volume", label="Volume", kind="number", hint="From 0 to 100."),
     ),

@@ -1,5 +1,6 @@
 """Fields of a form: what stands in each, and the JSON that comes of it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,20 +8,22 @@ from typing import Any, Literal
 from werkzeug.datastructures import MultiDict
 
 Json = Any
-Kind = Literal["text", "number", "choice", "lines", "pairs", "several", "words", "position"]
+Kind = Literal["text", "number", "choice", "lines", "pairs", "several", "words", "numbers"]
 Values = dict[str, Any]
 """By field: a text, or for `several` a list of those that are chosen."""
 
 YES_NO = (("true", "Yes"), ("false", "No"))
 _DIGITS = 9
+_DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field. `position` is two numbers, `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each.
+    """A field. `lines` is a list with an item a line, `pairs` has `NAME = VALUE` in each.
 
-    `words` parts them by commas. The value of a choice is text; where it is to be JSON of another kind, `number` or
-    YES_NO say so.
+    `words` and `numbers` part theirs by commas.
+
+    The value of a choice is text; where it is to be JSON of another kind, `number` or YES_NO say so.
     """
 
     name: str
@@ -60,8 +63,8 @@ def parsed(field: Field, value: Json) -> Json:
             found: Json = [line.strip() for line in value.splitlines() if line.strip()]
         case "words":
             return [word.strip() for word in value.split(",") if word.strip()]
-        case "position":
-            return _position(value)
+        case "numbers":
+            found = [_decimal(part.strip()) for part in value.split(",")] if value else None
         case "pairs":
             found = dict(pairs(value))
         case _ if field.is_flag:
@@ -106,7 +109,7 @@ def _at(known: Mapping[str, Field], place: str) -> tuple[Field | None, str]:
 
 
 def _below(field: Field, below: str) -> str:
-    if not below:
+    if not below or field.kind == "numbers":
         return ""
     return f"Line {int(below) + 1}: " if field.kind == "lines" and below.isdecimal() else f"{below}: "
 
@@ -115,7 +118,7 @@ def _words(field: Field, problem: str) -> str:
     """Say a problem in words for people, which the schema's own are not."""
     if problem.startswith(("Field required", "Input should be a valid string")) and field.required:
         return "This is needed."
-    if problem.startswith(("String should match", "does not fit")):
+    if field.kind == "numbers" or problem.startswith(("String should match", "does not fit")):
         return f"This does not fit. {field.hint}".strip()
     if field.kind == "choice" and problem.startswith("Input should be"):
         return "Choose one of the list."
@@ -133,16 +136,8 @@ def _shown(field: Field, value: Json) -> Json:
     if isinstance(value, Mapping):
         return "\n".join(f"{name} = {found}" for name, found in value.items())
     if isinstance(value, list):
-        return (", " if field.kind == "position" else "\n").join(map(str, value))
+        return (", " if field.kind == "numbers" else "\n").join(map(str, value))
     return str(value)
-
-
-def _position(value: str) -> Json:
-    """Return latitude and longitude; what is no pair of numbers stays text, for the API to refuse."""
-    try:
-        return [float(each) for each in value.split(",")] if value else None
-    except ValueError:
-        return value
 
 
 def _number(value: str, times: int) -> Json:
@@ -150,3 +145,8 @@ def _number(value: str, times: int) -> Json:
     if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
         return int(sign + digits) * times
     return value or None
+
+
+def _decimal(text: str) -> Json:
+    """Return a number; anything else stays text, for the API to refuse."""
+    return float(text) if _DECIMAL.fullmatch(text) else text

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from authserver.console.app_form import FIELDS
+from authserver.settings_appetize import App
 from tests.conftest import MakeWorld
 from tests.console.configuring import APPS, ESCAPED, HOSTILE, PLAIN, app, chosen, create, problem
 from tests.console.staff import Staff, console_world
@@ -55,9 +57,9 @@ def test_an_app_is_added_with_every_setting(world: World, admin: Staff) -> None:
         **{name: value for name, value in form.items() if name != "name"},
         **lists,
         "builds": {"5.3.0": "b_53", "5.2.0": "b_52"},
+        "location": [59.33, 18.06],
         "scale": 75,
         "volume": 0,
-        "location": [59.33, 18.06],
         **{name: value == "true" for name, value in form.items() if value in ("true", "false")},
     }
     shown = admin.get("/console/apps/bank")
@@ -73,11 +75,23 @@ def test_an_app_is_added_with_every_setting(world: World, admin: Staff) -> None:
     assert world.events("app:changed")[-1]["action"] == "created"
 
 
+def test_every_setting_that_an_app_can_have_has_its_field() -> None:
+    assert {field.name for field in FIELDS} == App.model_fields.keys()
+
+
 def test_saving_what_is_shown_changes_nothing(world: World, admin: Staff) -> None:
-    create(world, roles=["support", "night shift"], groups=["a"], scale="auto", record=False, builds={"1.0": "b_0"})
+    create(
+        world,
+        roles=["support", "night shift"],
+        groups=["a"],
+        scale="auto",
+        location=[59.5, -18.0],
+        record=False,
+        builds={"1.0": "b_0"},
+    )
     before = app(world)
     shown = admin.get("/console/apps/bank")
-    fields = ("platform", "build_id", "builds", "groups", "scale", "record")
+    fields = ("platform", "build_id", "builds", "groups", "scale", "location", "record")
     form: dict[str, Any] = {name: chosen(shown, name) for name in fields}
     assert admin.send("/console/apps/bank", roles=["support", "night shift"], **form).status_code == 303
     assert app(world) == before
@@ -98,6 +112,9 @@ def test_saving_what_is_shown_changes_nothing(world: World, admin: Staff) -> Non
         ({"platform": "ios", "timezone": "Europe/Berlin"}, "timezone", "android alone"),
         ({"timezone": "Mars/Olympus"}, "timezone", "time zone"),
         ({"allowed_origins": "https://crm.example.com\nnonsense"}, "allowed_origins", "Line 2: "),
+        ({"location": "59.33,here"}, "location", "This does not fit. Latitude and longitude"),
+        ({"location": "91,18"}, "location", "This does not fit. Latitude and longitude"),
+        ({"location": "59"}, "location", "This does not fit. Latitude and longitude"),
         ({"volume": "loud"}, "volume", "Input should be a valid integer"),
         ({"volume": "101"}, "volume", "less than or equal to 100"),
         ({"scale": "5"}, "scale", "greater than or equal to 10"),
