@@ -55,6 +55,8 @@ def _template(value: str) -> str:
 
 BuildId = Annotated[str, StringConstraints(pattern=_BUILD)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
+Position = tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]]
+"""Latitude and longitude."""
 Words = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,-]{1,64}$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 _Few = Field(max_length=100)
@@ -89,7 +91,7 @@ class App(Section):
     region: Literal["us", "eu"] | None = None
     language: Words | None = None
     locale: Words | None = None
-    location: Words | None = None
+    location: Position | None = None
     timezone: TimeZone | None = None
     appearance: Literal["light", "dark"] | None = None
     orientation: Literal["portrait", "landscape"] | None = None

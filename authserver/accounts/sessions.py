@@ -97,12 +97,15 @@ class Sessions:
             self.end(work, held.id, user_id=held.user_id, by=held.user_id)
         return self._start(work, user_id, authenticated, place, upstream)
 
-    def find(self, work: Work, cookie: str) -> BrowserSession | None:
-        """Return the living session of a browser; that it came by is noted at the commit, at most once a minute."""
+    def find(self, work: Work, cookie: str, *, used: bool = True) -> BrowserSession | None:
+        """Return the living session of a browser; that it came by is noted at the commit, at most once a minute.
+
+        It is not where it was not `used`: a page that asks by itself keeps nobody signed in.
+        """
         found, now = self._held(work.session, cookie), self._clock.now()
         if found is None or found.seen_at is None or now >= found.seen_at + self._settings.session_idle_seconds:
             return None
-        if now - found.seen_at >= _TOUCH_SECONDS:
+        if used and now - found.seen_at >= _TOUCH_SECONDS:
             since = now - _TOUCH_SECONDS
             work.before_commit(lambda: sign_ins.touch(work.session, found.id, now=now, unless_since=since))
         return found

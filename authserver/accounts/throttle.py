@@ -67,7 +67,7 @@ class Throttle:
 
     def give_back(self, work: Work, guess: Guess, account: str) -> None:
         """Uncount the attempt just claimed by `claim_by`: it was no failure. Those before it still count."""
-        accounts.give_back_attempt(work.session, self._account(guess, account), now=self._clock.now())
+        accounts.give_back_attempt(work.session, self._account(guess, account))
 
     def forgive(self, work: Work, guess: Guess, account: str) -> None:
         """Begin to count anew what `claim_by` counts: the account has shown that it knows."""
@@ -78,14 +78,14 @@ class Throttle:
         work.lock()
         if account is not None:
             accounts.forget_failures(work.session, self._account(guess, account))
-        accounts.give_back_attempt(work.session, self._address(address), now=self._clock.now())
+        accounts.give_back_attempt(work.session, self._address(address))
 
     def withdraw(self, work: Work, guess: Guess, account: str | None, address: str) -> None:
         """Uncount an attempt that could not be made."""
         work.lock()
         keys = [] if account is None else [self._account(guess, account)]
         for key in (*keys, self._address(address)):
-            accounts.give_back_attempt(work.session, key, now=self._clock.now())
+            accounts.give_back_attempt(work.session, key)
 
     def _claim(self, work: Work, key: str, backoff: Backoff, reason: str) -> None:
         wait = accounts.claim_attempt(work.session, key, backoff, now=self._clock.now())

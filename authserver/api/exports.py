@@ -13,11 +13,12 @@ from authserver.api.schemas import problems
 from authserver.api.schemas_evidence import ExportQuery
 from authserver.api.trail import note_reading, selected
 from authserver.audit.chain import CHAIN
-from authserver.audit.export import CSV, JSON_LINES, Form, records
+from authserver.audit.export import CSV, JSON_LINES, Form, records, stopped
 from authserver.protocol.refusals import Refusal
 from authserver.storage import search
 from authserver.storage.database import unit_of_work
 from authserver.storage.selection import Selection
+from authserver.telemetry import logger
 from authserver.web.refusals import NO_STORE
 
 _FORMS: dict[str, Form] = {"jsonl": JSON_LINES, "csv": CSV}
@@ -43,10 +44,6 @@ def add_exports(blueprint: APIBlueprint) -> None:
         response = Response(export, headers=headers, content_type=_TYPES[query.format])
         response.call_on_close(export.close)
         return response
-
-
-class ExportStoppedError(RuntimeError):
-    """The caller may read no more: the answer is broken off, so that nobody takes it for the whole."""
 
 
 class Export:
@@ -82,6 +79,9 @@ class Export:
                 if following is None:
                     return
                 place = following
+        except Exception:  # noqa: BLE001 - the answer has begun: all that can be done is to say that it is not the whole
+            logger(__name__).exception("an export failed")
+            yield self._form.write(stopped("server_error"))
         finally:
             self.close()
 
@@ -93,8 +93,6 @@ class Export:
                 present.authenticate(self._header).demand(self._trace.endpoint)
             except Refusal as refusal:
                 self._parts.refusals.refuse(work, self._trace, refusal)
-                stopped = refusal
-            else:
-                rows, following = search.next_batch(work.session, CHAIN, self._wanted, after_seq=place)
-                return "".join(map(self._form.write, records(work.session, rows))), following
-        raise ExportStoppedError(stopped.reason)
+                return self._form.write(stopped(refusal.error)), None
+            rows, following = search.next_batch(work.session, CHAIN, self._wanted, after_seq=place)
+            return "".join(map(self._form.write, records(work.session, rows))), following

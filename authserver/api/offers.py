@@ -123,7 +123,7 @@ def _resources(present: Call, client: RegisteredClient) -> list[OfferedResourceO
 def _apps(present: Call) -> list[OfferedAppOut]:
     user = people.find(present.work.session, present.caller.user_id)
     roles, groups = (frozenset[str](),) * 2 if user is None else (frozenset(user.roles), frozenset(user.groups))
-    apps = present.parts.settings.appetize.apps
+    apps = present.parts.appetize.apps.in_force(present.work.session)
     return [OfferedAppOut(name=name, platform=app.platform) for name, app in apps.items() if app.lets(roles, groups)]
 
 

@@ -6,7 +6,7 @@ from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call
 from authserver.api.schemas import problems
-from authserver.api.schemas_directory import (
+from authserver.api.schemas_resources import (
     NewResourceBody,
     ResourceBody,
     ResourceOut,

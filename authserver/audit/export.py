@@ -28,6 +28,8 @@ COLUMNS = (
     "digest",
 )
 """The columns of the CSV form; `payload` and `personal` are JSON."""
+STOPPED = "export:stopped"
+"""What stands in the place of an event's name where an export could not be completed."""
 _PROMOTED = ("actor", "subject", "client_id")
 _FORMULA = tuple("=+-@|%\t\r\n\uff1d\uff0b\uff0d\uff20")
 """How a formula begins (CWE-1236), also as a spreadsheet of East Asia reads it."""
@@ -62,6 +64,12 @@ def _written(session: DbSession, selection: Selection, form: Form) -> Iterator[s
         yield form.beginning
     for rows in search.batches(session, CHAIN, selection):
         yield from map(form.write, records(session, rows))
+
+
+def stopped(error: str) -> dict[str, Any]:
+    """Return the record that ends an export which is not the whole: without it nobody would know."""
+    nothing = dict.fromkeys((*EventRow._fields, "at"))
+    return {**nothing, "name": STOPPED, "payload": {"error": error}, "personal": {}}
 
 
 def as_record(row: EventRow, personal: Mapping[str, str | None]) -> dict[str, Any]:

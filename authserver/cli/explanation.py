@@ -80,13 +80,14 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
 
 
 def _client(session: DbSession, client_id: str | None) -> RegisteredClient:
-    """Return the client that is named, or the only one that may exchange."""
+    """Return the client that is named, or the only one that may begin an exchange: with a handle (C) it has begun."""
     if client_id is not None:
         client = clients.find(session, client_id)
         if client is None:
             refuse(f"{client_id}: no such client; see: authserver clients list")
         return client
-    names = [row.client_id for row in clients.listing(session) if GRANT_TOKEN_EXCHANGE in row.grant_types]
+    rows = [row for row in clients.listing(session) if GRANT_TOKEN_EXCHANGE in row.grant_types]
+    names = [row.client_id for row in rows if set(row.ways) - {Way.IMPERSONATION}] or [row.client_id for row in rows]
     if len(names) != 1:
         refuse(f"name the client with --client; those that may exchange: {', '.join(names) or 'none'}")
     return _client(session, names[0])

@@ -14,7 +14,7 @@ from authserver.console.evidence import add_evidence
 from authserver.console.impersonations import add_impersonations
 from authserver.console.lead import add_lead
 from authserver.console.live import add_live
-from authserver.console.moments import instant, length
+from authserver.console.moments import duration, instant
 from authserver.console.parts import ConsoleParts
 from authserver.console.sessions import Session, SignedOutError
 from authserver.console.sign_in import Wanted, add_sign_in, begin, clear, cookie
@@ -32,7 +32,7 @@ def create_blueprint(parts: ConsoleParts) -> Blueprint:
     blueprint.add_app_template_global(address, "console_asset")
     blueprint.add_app_template_global(older)
     blueprint.add_app_template_filter(instant)
-    blueprint.add_app_template_filter(length)
+    blueprint.add_app_template_filter(duration)
     _admit(blueprint, parts)
     _answer_failures(blueprint, parts)
     add_sign_in(blueprint, parts)

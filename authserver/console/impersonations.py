@@ -54,7 +54,7 @@ def _add_verbs(blueprint: Blueprint) -> None:
         ended = here.post(f"{_API}/{impersonation_id}/end")
         if ended["state"] == "ended":
             here.tell(f"Ended. You act as {ended['subject']['name']} no more." if _is_own(here, ended) else "Ended.")
-        return _back(impersonation_id)
+        return go(url_for("console.active")) if request.form.get("then") == "active" else _back(impersonation_id)
 
     @blueprint.post("/impersonations/<impersonation_id>/code")
     def enter_code(impersonation_id: str) -> Response:

@@ -11,10 +11,10 @@ LANGUAGE = "en"
 
 
 def _words(version: str, sentences: Sequence[str]) -> Words:
-    return Words(version, LANGUAGE, "\n".join(_one_line(sentence) for sentence in sentences))
+    return Words(version, LANGUAGE, "\n".join(one_line(sentence) for sentence in sentences))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Keep what people typed from making lines of its own, or from writing backwards."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 

@@ -1,4 +1,4 @@
-"""`/account`: who is signed in, their sign-in methods, their sessions, and what they have allowed applications."""
+"""`/account`: a customer's overview, and for everybody how they sign in and what applications may do."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,8 @@ from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
 from authserver.audit.events import ApplicationWithdrawn
-from authserver.pages.impersonations import customer_section
+from authserver.pages.customer import is_customer, overview, rendered
 from authserver.pages.parts import PageParts
-from authserver.pages.support_codes import support_section
 from authserver.pages.user_agents import in_words
 from authserver.protocol.refusals import Forbidden, NotFound, Refusal
 from authserver.storage import accounts, authorizations, people
@@ -22,7 +21,8 @@ from authserver.web.refusals import new_trace
 FRESH_SECONDS = 300
 """How old a sign-in may be that changes how one signs in."""
 
-_TO_LOGIN = "/login?return_to=/account"
+_ACCOUNT = "/account"
+_SIGNING_IN = "/account/sign-in"
 
 Action = Callable[[Work, SignedIn], Response]
 
@@ -35,15 +35,23 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
         with unit_of_work() as work:
             signed_in = parts.browser.signed_in(work)
             if signed_in is None:
-                return go_to(_TO_LOGIN)
+                return go_to(f"/login?return_to={_ACCOUNT}")
             return _account_page(parts, work, signed_in)
+
+    @blueprint.get("/account/sign-in")
+    def signing_in() -> Response:
+        with unit_of_work() as work:
+            signed_in = parts.browser.signed_in(work)
+            if signed_in is None:
+                return go_to(f"/login?return_to={_SIGNING_IN}")
+            return _account_page(parts, work, signed_in, overviews=False)
 
     @blueprint.post("/account/sessions/<session_id>/end")
     def end_session(session_id: str) -> Response:
         def end(work: Work, signed_in: SignedIn) -> Response:
             if not parts.sessions.end(work, session_id, user_id=signed_in.user_id, by=signed_in.user_id):
                 raise NotFound("session.unknown")
-            return go_to("/account")
+            return go_to(_signing_in(work, signed_in.user_id, "signed-out"))
 
         return _act(parts, end, fresh=False)
 
@@ -51,7 +59,7 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     def end_other_sessions() -> Response:
         def end(work: Work, signed_in: SignedIn) -> Response:
             parts.sessions.end_all(work, signed_in.user_id, by=signed_in.user_id, but=signed_in.session_id)
-            return go_to("/account")
+            return go_to(_signing_in(work, signed_in.user_id, "signed-out"))
 
         return _act(parts, end, fresh=False)
 
@@ -66,7 +74,7 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
                 user_id=signed_in.user_id, session_id=signed_in.session_id, client_id=client_id
             )
             parts.trail.record(work, event)
-            return go_to("/account")
+            return go_to("/account/permissions?done=withdrawn" if _customer(work, signed_in.user_id) else _ACCOUNT)
 
         return _act(parts, withdraw, fresh=False)
 
@@ -82,7 +90,7 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
     def remove_totp() -> Response:
         def remove(work: Work, signed_in: SignedIn) -> Response:
             parts.sign_in.totp.remove(work, signed_in.user_id, by=signed_in.user_id)
-            return go_to("/account")
+            return go_to(_signing_in(work, signed_in.user_id))
 
         return _act(parts, remove)
 
@@ -92,7 +100,7 @@ def add_account(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 -
             credential_id = request.form.get("credential_id", "")
             if not parts.sign_in.passkeys.remove(work, signed_in.user_id, credential_id, by=signed_in.user_id):
                 raise NotFound("passkey.unknown")
-            return go_to("/account")
+            return go_to(_signing_in(work, signed_in.user_id))
 
         return _act(parts, remove)
 
@@ -117,17 +125,32 @@ def _act(parts: PageParts, action: Action, *, fresh: bool = True, adds: bool = F
             if adds:
                 parts.sign_in.local_methods.demand(work.session, signed_in.user_id, signed_in.issuer)
             if fresh and not is_fresh(signed_in.auth_time, FRESH_SECONDS, parts.clock.now()):
-                return go_to(_TO_LOGIN)
+                return go_to(f"/login?return_to={_signing_in(work, signed_in.user_id)}")
             return action(work, signed_in)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(refusal)
 
 
-def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
+def _customer(work: Work, user_id: str) -> bool:
+    user = people.find(work.session, user_id)
+    return user is not None and is_customer(user)
+
+
+def _signing_in(work: Work, user_id: str, done: str = "") -> str:
+    """Return where somebody's sign-in methods are: a page of its own for a customer, and all there is for others."""
+    if not _customer(work, user_id):
+        return _ACCOUNT
+    return f"{_SIGNING_IN}?done={done}" if done else _SIGNING_IN
+
+
+def _account_page(parts: PageParts, work: Work, signed_in: SignedIn, *, overviews: bool = True) -> Response:
+    """Show the overview to a customer, and how one signs in to everybody else."""
     user = people.find(work.session, signed_in.user_id)
     if user is None:
         return error_page(Forbidden("user.unknown"))
+    if overviews and is_customer(user):
+        return overview(parts, work, user)
     sessions = [
         {
             "id": session.id,
@@ -139,20 +162,19 @@ def _account_page(parts: PageParts, work: Work, signed_in: SignedIn) -> Response
         for session in parts.sessions.listing(work.session, user.id)
     ]
     adds = parts.sign_in.local_methods.may_change(work.session, user.id, signed_in.issuer)
-    html = render_template(
-        "account.html",
-        user=user,
-        csrf=parts.browser.csrf(parts.browser.cookie()),
+    return rendered(
+        parts,
+        work,
+        user,
+        "account_sign_in.html",
+        current="sign-in",
         factors=factors_of(work.session, user.id),
         passkeys=accounts.passkeys_of(work.session, user.id),
         passkeys_available=adds and parts.sign_in.passkeys.available,
         adds_methods=adds,
         sessions=sessions,
-        applications=authorizations.clients_of(work.session, user.id),
-        support=support_section(parts, work, user),
-        customer=customer_section(parts, work, user),
+        applications=() if is_customer(user) else authorizations.clients_of(work.session, user.id),
     )
-    return page(html, scripts=True)
 
 
 def _enrol(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
@@ -165,7 +187,7 @@ def _enrol(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
 def _confirm(parts: PageParts, work: Work, signed_in: SignedIn) -> Response:
     code = request.form.get("code", "")
     if parts.sign_in.totp.confirm(work, signed_in.user_id, code, by=signed_in.user_id):
-        return go_to("/account")
+        return go_to(_signing_in(work, signed_in.user_id))
     user = people.find(work.session, signed_in.user_id)
     enrolment = parts.sign_in.totp.pending(work, signed_in.user_id, "" if user is None else user.username)
     if enrolment is None:

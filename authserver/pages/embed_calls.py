@@ -13,7 +13,7 @@ from authserver.appetize.minter import actor_of
 from authserver.pages.embed_report import ReportBody
 from authserver.pages.parts import PageParts
 from authserver.protocol.access import Caller, Credential, Relation, may_call
-from authserver.protocol.names import OPEN_STATES, State
+from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
 from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
 from authserver.storage import people
 from authserver.storage.database import Work, unit_of_work
@@ -130,6 +130,7 @@ def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
     return {
         "impersonation_id": record.id,
         "state": State.ENDED if over else record.state,
+        "pending": record.state in PENDING_STATES and not over,
         "end_reason": record.end_reason,
         "seconds_left": min(ends) - now if ends and record.state in OPEN_STATES and not over else 0,
         "actor": names.get(record.actor_id, ""),

@@ -1,44 +1,36 @@
-"""The customer's side of impersonation: what they are asked, what runs, who acted as them, and their consents."""
+"""What a customer is asked and decides: answers to requests, an end, a standing yes given or taken back."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 
-from authserver.impersonation import consent_words
 from authserver.impersonation.consents import Answer
 from authserver.impersonation.decisions import Choice, Decider
+from authserver.pages.customer import own, version
 from authserver.pages.parts import PageParts
+from authserver.pages.permissions import permissions_page
+from authserver.pages.seen import one_of
 from authserver.protocol.access import Caller, Credential, Relation, may_call
 from authserver.protocol.names import State
-from authserver.protocol.refusals import Forbidden, InvalidRequest, NotFound, Refusal
-from authserver.storage import actions, impersonations, listings, people
+from authserver.protocol.refusals import Conflict, Forbidden, InvalidRequest, Refusal
+from authserver.storage import impersonations, people
 from authserver.storage.database import Work, unit_of_work
 from authserver.storage.impersonations import Record
-from authserver.storage.listings import Filters, Viewer
-from authserver.storage.tables import PerformedAction, User
+from authserver.storage.tables import User
 from authserver.web.browser import SignedIn
 from authserver.web.pages import error_page, go_to, page
 from authserver.web.refusals import Trace, new_trace
 
-_SHOWN = 20
-_DAYS = (30, 90, 365)
 _MOST_DAYS_DIGITS = 4
+_CHANGED = {
+    "consent.shown_something_else": "The request has changed since you opened it. Please read it again.",
+    "consent.not_awaited": "There was nothing to answer any more.",
+    "decision.made": "You have answered this already.",
+}
 
-Action = Callable[[Work, SignedIn, Trace], Response]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """One impersonation as its customer sees it."""
-
-    record: Record
-    actor: str
-    ended_by: str
-    """Who ended it, in words."""
-    actions: Sequence[PerformedAction] = ()
-    """What was reported of it, the first ones."""
+Action = Callable[[Work, SignedIn, User, Trace], Response]
 
 
 def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of pages
@@ -54,94 +46,67 @@ def add_impersonations(blueprint: Blueprint, parts: PageParts) -> None:  # noqa:
                 return go_to(f"/login?{urlencode({'return_to': f'/account/requests/{impersonation_id}'})}")
             trace.actor = signed_in.user_id
             try:
-                return _request_page(parts, work, signed_in, _own(parts, work, trace, signed_in, impersonation_id))
+                return _request_page(parts, work, own(parts, work.session, signed_in.user_id, impersonation_id))
             except Refusal as refusal:
                 parts.refusals.refuse(work, trace, refusal)
                 return error_page(refusal)
 
     @blueprint.post("/account/requests/<impersonation_id>")
     def answer_request(impersonation_id: str) -> Response:
-        def answer(work: Work, signed_in: SignedIn, trace: Trace) -> Response:
-            record = _own(parts, work, trace, signed_in, impersonation_id)
-            choice, number = _choice(), _number()
-            parts.consents.decide(
-                work,
-                record,
-                _decider(signed_in),
-                Answer(choice=choice, surface="account", number=number, words_hash=request.form.get("words_hash", "")),
-            )
+        def answer(work: Work, signed_in: SignedIn, _user: User, trace: Trace) -> Response:
+            record = own(parts, work.session, signed_in.user_id, impersonation_id)
+            trace.impersonation_id = record.id
+            _decide(parts, work, signed_in, record)
             return go_to(f"/account/requests/{record.id}")
 
-        return _act(parts, answer)
+        def again(work: Work, user: User, refusal: Refusal) -> Response:
+            """Show what is asked now, and what was wrong with the answer."""
+            return _request_page(parts, work, own(parts, work.session, user.id, impersonation_id), refusal)
+
+        return _act(parts, answer, again)
 
     @blueprint.post("/account/impersonations/<impersonation_id>/end")
     def end_own_impersonation(impersonation_id: str) -> Response:
-        def end(work: Work, signed_in: SignedIn, trace: Trace) -> Response:
-            record = _own(parts, work, trace, signed_in, impersonation_id)
+        def end(work: Work, signed_in: SignedIn, _user: User, trace: Trace) -> Response:
+            record = own(parts, work.session, signed_in.user_id, impersonation_id)
+            trace.impersonation_id = record.id
             parts.lifecycle.end(work, record, state=State.ENDED, by=signed_in.user_id, reason="subject")
-            return go_to("/account")
+            return go_to(f"/account/impersonations/{record.id}?done=ended")
 
         return _act(parts, end)
 
     @blueprint.post("/account/consents")
     def grant_standing_consent() -> Response:
-        def grant(work: Work, signed_in: SignedIn, _trace: Trace) -> Response:
+        def grant(work: Work, signed_in: SignedIn, _user: User, _trace: Trace) -> Response:
             parts.standing.grant(work, _decider(signed_in), expires_in=_days() * 86400)
-            return go_to("/account")
+            return go_to("/account/permissions?done=allowed")
 
-        return _act(parts, grant)
+        return _act(parts, grant, lambda work, user, refusal: permissions_page(parts, work, user, refusal))
 
     @blueprint.post("/account/consents/<consent_id>/withdraw")
     def withdraw_standing_consent(consent_id: str) -> Response:
-        def withdraw(work: Work, signed_in: SignedIn, _trace: Trace) -> Response:
+        def withdraw(work: Work, signed_in: SignedIn, _user: User, _trace: Trace) -> Response:
             parts.standing.withdraw(work, consent_id, _decider(signed_in))
             parts.standing.withdraw_all(work, _decider(signed_in))  # the page shows one, and an app may have given more
-            return go_to("/account")
+            return go_to("/account/permissions?done=asked")
 
         return _act(parts, withdraw)
 
 
-def customer_section(parts: PageParts, work: Work, user: User) -> dict[str, object] | None:
-    """Return what the account page shows of impersonation; None for who is no customer."""
-    if not _may("pages.grant_standing_consent", user.roles):
-        return None
-    session, now = work.session, parts.clock.now()
-    viewer = Viewer(person=user.id, now=now, withholding=_withholding(parts))
-    records = listings.page(session, viewer, Filters(subject=user.id), limit=_SHOWN)
-    names = people.named(session, {record.actor_id for record in records})
-    shown = [
-        _Shown(
-            record=record,
-            actor=names.get(record.actor_id, ""),
-            ended_by=_ended_by(record, user.id),
-            actions=actions.page(session, record.id, after=None, limit=_SHOWN),
-        )
-        for record in records
-    ]
-    standing = impersonations.standing_consent(session, user.id, now=now)
-    most = parts.settings.consent.standing_max_seconds
-    return {
-        "asked": [one for one in shown if parts.consents.asked(session, one.record) and not one.record.overdue(now)],
-        "active": [one for one in shown if one.record.state is State.ACTIVE and not one.record.overdue(now)],
-        "past": [one for one in shown if one.record.activated_at is not None and one.record.ended_at is not None],
-        "standing": standing,
-        "words": consent_words.of_standing(),
-        "days": [days for days in _DAYS if days * 86400 <= most],
-    }
-
-
-def _act(parts: PageParts, action: Action) -> Response:
-    """Do what a form of the customer's asks."""
-    trace = new_trace()
+def _act(parts: PageParts, action: Action, again: Callable[[Work, User, Refusal], Response] | None = None) -> Response:
+    """Do what a form of the customer's asks; `again` shows the form once more after an answer that was none."""
+    trace, user = new_trace(), None
     with unit_of_work() as work:
         try:
             signed_in = parts.browser.require(work, request.form.get("csrf"), trace)
             user = people.find(work.session, signed_in.user_id)
             if user is None or not _may(trace.endpoint, user.roles):
                 raise Forbidden("access.table")
-            return action(work, signed_in, trace)
+            return action(work, signed_in, user, trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
+            if again is not None and user is not None and isinstance(refusal, Conflict | InvalidRequest):
+                return again(work, user, refusal)
             return error_page(refusal)
 
 
@@ -151,41 +116,29 @@ def _may(endpoint: str, roles: list[str]) -> bool:
     return may_call(endpoint, caller, (Relation.ANYONE, Relation.SUBJECT))
 
 
-def _own(parts: PageParts, work: Work, trace: Trace, signed_in: SignedIn, impersonation_id: str) -> Record:
-    """Return an impersonation of who is signed in; anybody else's is as unknown."""
-    record = impersonations.find(work.session, impersonation_id)
-    if (
-        record is None
-        or record.subject_id != signed_in.user_id
-        or record.hidden_from(signed_in.user_id, parts.clock.now(), _withholding(parts))
-    ):
-        raise NotFound("impersonation.not_ones_own")
-    trace.impersonation_id = record.id
-    return record
-
-
-def _withholding(parts: PageParts) -> tuple[str, ...]:
-    return parts.settings.notification.withholding_reason_codes
-
-
-def _request_page(parts: PageParts, work: Work, signed_in: SignedIn, record: Record) -> Response:
-    asked = parts.consents.asked(work.session, record) and not record.overdue(parts.clock.now())
-    words = parts.consents.words(work.session, record) if asked else None
-    names, given = people.named(work.session, {record.actor_id}), impersonations.consent_of(work.session, record.id)
+def _request_page(parts: PageParts, work: Work, record: Record, refusal: Refusal | None = None) -> Response:
+    found, given = one_of(parts, work.session, record), impersonations.consent_of(work.session, record.id)
     html = render_template(
         "consent_request.html",
         csrf=parts.browser.csrf(parts.browser.cookie()),
-        shown=_Shown(
-            record=record,
-            actor=names.get(record.actor_id, ""),
-            ended_by=_ended_by(record, signed_in.user_id),
-        ),
-        words=words,
+        one=found,
+        record=record,
+        words=parts.consents.words(work.session, record) if found.asked else None,
         given=given is not None and given.decision == "approve" and given.withdrawn_at is None,
-        numbers=parts.consents.choices(record) if asked else (),
+        numbers=parts.consents.choices(record) if found.asked else (),
         until=record.extension_until if record.state is State.ACTIVE else record.pending_until,
+        lapsed=record.overdue(parts.clock.now()),
+        version=version(parts, work.session, record.subject_id),
+        error=None if refusal is None else _CHANGED.get(refusal.reason, refusal.public),
     )
-    return page(html, scripts=True)
+    return page(html, HTTPStatus.OK if refusal is None else refusal.status, scripts=True)
+
+
+def _decide(parts: PageParts, work: Work, signed_in: SignedIn, record: Record) -> None:
+    choice, number = _choice(), _number()
+    words_hash = request.form.get("words_hash", "")
+    answer = Answer(choice=choice, surface="account", number=number, words_hash=words_hash)
+    parts.consents.decide(work, record, _decider(signed_in), answer)
 
 
 def _decider(signed_in: SignedIn) -> Decider:
@@ -214,12 +167,3 @@ def _days() -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= _MOST_DAYS_DIGITS and int(text)):
         raise InvalidRequest("consent.days_malformed", "Say for how many days.")
     return int(text)
-
-
-def _ended_by(record: Record, user_id: str) -> str:
-    """Say who ended it, as its customer would."""
-    if record.ended_by == user_id:
-        return "you"
-    if record.ended_by == record.actor_id:
-        return "the person who helped you"
-    return "time ran out" if record.ended_by == "system" else "our staff"

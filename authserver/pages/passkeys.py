@@ -76,7 +76,7 @@ def add_passkeys(blueprint: Blueprint, parts: PageParts) -> None:
                 by=signed_in.user_id,
             )
             pending.cancel(work, cookie)
-            return json_answer({"location": "/account"})
+            return json_answer({"location": "/account/sign-in"})
 
         return _answer(parts, add)
 

@@ -24,7 +24,8 @@ LOGIN = "login"
 """The cookie of a sign-in under way."""
 
 _RETURN = re.compile(
-    r"/(account(/requests/[A-Za-z0-9_-]{1,64})?|device(\?user_code=[B-Z]{4}-[B-Z]{4})?|oauth/authorize\?[!-~]*"
+    r"/(account(/history|/permissions|/sign-in|/(requests|impersonations)/[A-Za-z0-9_-]{1,64})?"
+    r"|interactions/[A-Za-z0-9_-]{1,64}|device(\?user_code=[B-Z]{4}-[B-Z]{4})?|oauth/authorize\?[!-~]*"
     r"|appetize/embed/[A-Za-z0-9_]{1,64})"
 )
 _ACCOUNT = "/account"

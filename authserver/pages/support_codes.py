@@ -12,12 +12,13 @@ from flask import Blueprint, Response, render_template, request
 
 from authserver.impersonation.support_codes import Listed, Made, Maker, Wanted
 from authserver.impersonation.words import PRESENT_SUPPORT_CODE
+from authserver.pages.customer import is_customer
 from authserver.pages.parts import PageParts
+from authserver.pages.permissions import permissions_page
 from authserver.protocol.access import Caller, Credential, Relation, may_call
 from authserver.protocol.refusals import Forbidden, InvalidToken, Refusal
 from authserver.storage import people, resources
 from authserver.storage.database import Work, unit_of_work
-from authserver.storage.tables import User
 from authserver.web.fields import Fields
 from authserver.web.pages import error_page, go_to, page
 from authserver.web.refusals import Trace, json_answer, new_trace, problem
@@ -25,12 +26,12 @@ from authserver.web.refusals import Trace, json_answer, new_trace, problem
 PATH = "/session/support-codes"
 _OWN = (Relation.ANYONE, Relation.SUBJECT)
 """What is looked up is looked up among one's own codes alone, so that whoever asks is its subject."""
-_MINUTES = (5, 10, 15, 30, 60)
 
 Handler = Callable[[Work, Trace], Response]
+Refused = Callable[[Refusal, Work, Trace], Response]
 
 
-def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:
+def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:  # noqa: C901 - a list of calls
     """Add the calls."""
 
     @blueprint.post(PATH)
@@ -40,9 +41,16 @@ def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:
         def make(work: Work, trace: Trace) -> Response:
             maker = _maker(parts, work, trace, request.form.get("csrf") if by_form else None)
             made = parts.support_codes.make(work, maker, _wanted())
-            return page(render_template("support_code.html", made=made)) if by_form else json_answer(_made(made), 201)
+            return _code_page(work, made) if by_form else json_answer(_made(made), 201)
 
-        return _answer(parts, make, error_page if by_form else problem)
+        def again(refusal: Refusal, work: Work, trace: Trace) -> Response:
+            """Show the form again, with what was typed, where what was typed is what is wrong."""
+            user = people.find(work.session, trace.actor or "")
+            if user is None or not is_customer(user) or isinstance(refusal, Forbidden | InvalidToken):
+                return error_page(refusal)
+            return permissions_page(parts, work, user, refusal)
+
+        return _answer(parts, make, again if by_form else _as_problem)
 
     @blueprint.get(PATH)
     def list_support_codes() -> Response:
@@ -53,7 +61,7 @@ def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:
             present = {"version": words.version, "language": words.language, "text": words.text}
             return json_answer({"items": items, "words": present})
 
-        return _answer(parts, show, problem)
+        return _answer(parts, show, _as_problem)
 
     @blueprint.delete(f"{PATH}/<code_id>")
     def revoke_support_code(code_id: str) -> Response:
@@ -61,48 +69,35 @@ def add_support_codes(blueprint: Blueprint, parts: PageParts) -> None:
             maker = _maker(parts, work, trace, request.headers.get("X-CSRF-Token"))
             return json_answer(_shown(parts.support_codes.revoke(work, code_id, maker)))
 
-        return _answer(parts, revoke, problem)
+        return _answer(parts, revoke, _as_problem)
 
     @blueprint.post(f"{PATH}/<code_id>/revoke")
     def take_support_code_back(code_id: str) -> Response:
         def revoke(work: Work, trace: Trace) -> Response:
             parts.support_codes.revoke(work, code_id, _maker(parts, work, trace, request.form.get("csrf")))
-            return go_to("/account")
+            return go_to("/account/permissions?done=taken-back")
 
-        return _answer(parts, revoke, error_page)
-
-
-def support_section(parts: PageParts, work: Work, user: User) -> dict[str, Any] | None:
-    """Return what the account page shows of support codes; None for who is no customer."""
-    if not may_call("pages.make_support_code", Caller(Credential.BROWSER, roles=frozenset(user.roles))):
-        return None
-    described, limits = resources.descriptions(work.session), parts.support_codes.limits
-    listed = parts.support_codes.listing(work.session, user.id)
-    return {
-        "modes": parts.support_codes.modes(user),
-        "scopes": [
-            {"name": scope.name, "words": described.get(scope.name) or scope.name, "writes": scope.access == "write"}
-            for scope in parts.support_codes.choices(work.session, user)
-        ],
-        "minutes": [m for m in _MINUTES if 60 * m <= limits.max_lifetime] or [max(1, limits.max_lifetime // 60)],
-        "usual": limits.lifetime // 60,
-        "codes": [
-            {**_shown(found), "until": _moment(found.stored.expires_at), "minutes": found.stored.lifetime // 60}
-            for found in listed
-            if found.state in {"live", "active"}
-        ],
-        "words": PRESENT_SUPPORT_CODE,
-    }
+        return _answer(parts, revoke, lambda refusal, _work, _trace: error_page(refusal))
 
 
-def _answer(parts: PageParts, handle: Handler, refused: Callable[[Refusal], Response]) -> Response:
+def _answer(parts: PageParts, handle: Handler, refused: Refused) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
             return handle(work, trace)
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
-            return refused(refusal)
+            return refused(refusal, work, trace)
+
+
+def _as_problem(refusal: Refusal, _work: Work, _trace: Trace) -> Response:
+    return problem(refusal)
+
+
+def _code_page(work: Work, made: Made) -> Response:
+    described = resources.descriptions(work.session)
+    may_see = [described.get(name) or name for name in made.stored.scopes]
+    return page(render_template("support_code.html", made=made, may_see=may_see), scripts=True)
 
 
 def _maker(parts: PageParts, work: Work, trace: Trace, csrf: str | None, *, safe: bool = False) -> Maker:
@@ -173,7 +168,3 @@ def _shown(listed: Listed) -> dict[str, Any]:
 def _instant(seconds: int) -> str:
     """Write an instant in RFC 3339, in UTC, as the API does."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC")

@@ -35,7 +35,7 @@ OIDC_SCOPES = frozenset({OPENID, "profile", "email", OFFLINE_ACCESS})
 SCOPES_OF_ROLES = frozenset[str]().union(*ROLE_SCOPES.values())
 """The issuer's scopes that roles alone entitle to. None comes by a device: who began it would decide as its person."""
 ISSUER_SCOPES = OIDC_SCOPES | SCOPES_OF_ROLES
-NEVER_PUBLIC = frozenset({DIRECTORY_WRITE})
+NEVER_PUBLIC = frozenset({DIRECTORY_WRITE, KEYS_WRITE})
 """What no public client may have: whoever takes its name would rule the server with an admin's click."""
 
 
@@ -128,6 +128,11 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.finish_sign_out", Credential.NONE),
     Rule("pages.sign_out", Credential.BROWSER),
     Rule("pages.account", Credential.BROWSER),
+    Rule("pages.signing_in", Credential.BROWSER),
+    Rule("pages.account_live", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("pages.history", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("pages.permissions", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("pages.own_impersonation", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.end_session", Credential.BROWSER, relation=Relation.SUBJECT),
     Rule("pages.end_other_sessions", Credential.BROWSER),
     Rule("pages.withdraw_application", Credential.BROWSER),

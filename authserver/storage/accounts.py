@@ -208,7 +208,7 @@ def claim_attempt(session: DbSession, key_hash: str, backoff: Backoff, *, now: i
     """Count an attempt as a failure before it is made; return 0, or how many seconds it has to wait still."""
     failures = case((Throttle.last_at <= now - backoff.forget, 1), else_=Throttle.failures + 1)
     statement = insert_for(session, Throttle).values(
-        key_hash=key_hash, failures=1, last_at=now, wait_until=now if backoff.free > 1 else now + backoff.waits[0]
+        key_hash=key_hash, failures=1, last_at=now, wait_until=0 if backoff.free > 1 else now + backoff.waits[0]
     )
     claimed = statement.on_conflict_do_update(
         index_elements=[Throttle.key_hash],
@@ -226,10 +226,10 @@ def forget_failures(session: DbSession, key_hash: str) -> None:
     session.execute(delete(Throttle).where(Throttle.key_hash == key_hash))
 
 
-def give_back_attempt(session: DbSession, key_hash: str, *, now: int) -> None:
-    """Uncount an attempt that was claimed and did not fail."""
+def give_back_attempt(session: DbSession, key_hash: str) -> None:
+    """Uncount an attempt that was claimed and did not fail; nobody waits for it, also where a clock is set back."""
     statement = update(Throttle).where(Throttle.key_hash == key_hash, Throttle.failures > 0)
-    session.execute(statement.values(failures=Throttle.failures - 1, wait_until=now))
+    session.execute(statement.values(failures=Throttle.failures - 1, wait_until=0))
 
 
 def forget_throttles(session: DbSession, *, before: int) -> None:
@@ -244,7 +244,7 @@ def forget_proofs(session: DbSession, user_id: str) -> None:
 
 def _wait_until(failures: ColumnElement[int], now: int, backoff: Backoff) -> ColumnElement[int]:
     steps = [(failures == backoff.free + number, now + wait) for number, wait in enumerate(backoff.waits)]
-    return case((failures < backoff.free, now), *steps, else_=now + backoff.waits[-1])
+    return case((failures < backoff.free, 0), *steps, else_=now + backoff.waits[-1])
 
 
 def _stored(row: Passkey) -> StoredPasskey:

@@ -1,10 +1,10 @@
 """Performed actions: what was done while impersonating, as reported."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.storage.dialect import insert_ignoring
@@ -32,3 +32,20 @@ def page(session: DbSession, impersonation_id: str, *, after: Place | None, limi
     if after is not None:
         query = query.where(tuple_(*order) > (after.received_ms, after.id, after.reported_by))
     return session.scalars(query.order_by(*order).limit(limit)).all()
+
+
+def counts(session: DbSession, impersonation_ids: Collection[str]) -> dict[str, int]:
+    """Count the actions of each of these impersonations; those without any are missing."""
+    if not impersonation_ids:
+        return {}
+    query = select(PerformedAction.impersonation_id, func.count())
+    query = query.where(PerformedAction.impersonation_id.in_(impersonation_ids))
+    rows = session.execute(query.group_by(PerformedAction.impersonation_id)).all()
+    return {row[0]: row[1] for row in rows}
+
+
+def latest(session: DbSession, impersonation_id: str, *, skip: int, limit: int) -> Sequence[PerformedAction]:
+    """Return a numbered page of an impersonation's actions, the latest first."""
+    order = (PerformedAction.at_ms.desc(), PerformedAction.id.desc(), PerformedAction.reported_by)
+    query = select(PerformedAction).where(PerformedAction.impersonation_id == impersonation_id)
+    return session.scalars(query.order_by(*order).offset(skip).limit(limit)).all()

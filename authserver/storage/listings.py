@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true, tuple_
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.names import OPEN_STATES, PENDING_STATES, State
@@ -168,3 +168,35 @@ def _waited_for(waiting: Waiting, now: int) -> ColumnElement[bool]:
 def _awaiting(state: State, extensions: Collection[str], now: int) -> ColumnElement[bool]:
     waits = (Impersonation.state == state) & (Impersonation.pending_until > now)
     return or_(waits, Impersonation.id.in_(extensions))
+
+
+def told_to_subject(  # noqa: PLR0913 - the filters of a page
+    session: DbSession,
+    subject_id: str,
+    *,
+    over: bool,
+    told_by: Collection[str] = (),
+    before: Record | None = None,
+    limit: int,
+    now: int,
+    withholding: Collection[str],
+) -> list[Record]:
+    """Return a page of what a customer may know of, newest first: what is open, or what is over.
+
+    What never began is over for them only where they were part of its end, for one of the reasons `told_by`.
+    """
+    query = select(Impersonation).where(Impersonation.subject_id == subject_id)
+    query = query.where(
+        or_(Impersonation.notice_withheld_until.is_(None), Impersonation.notice_withheld_until <= now),
+        (Impersonation.state != State.AWAITING_APPROVAL) | Impersonation.reason_code.not_in(withholding),
+    )
+    if over:
+        theirs = or_(Impersonation.activated_at.is_not(None), Impersonation.end_reason.in_(told_by))
+        query = query.where(Impersonation.state.not_in(OPEN_STATES), theirs)
+    else:
+        query = query.where(Impersonation.state.in_(OPEN_STATES))
+    if before is not None:
+        place = tuple_(Impersonation.created_ms, Impersonation.id)
+        query = query.where(place < (before.created_ms, before.id))
+    query = query.order_by(Impersonation.created_ms.desc(), Impersonation.id.desc()).limit(limit)
+    return [as_record(row) for row in session.scalars(query).all()]

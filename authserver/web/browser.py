@@ -47,10 +47,10 @@ class Browser:
         """Return a cookie's value, empty when the browser sent none."""
         return request.cookies.get(self.name(kind), "")
 
-    def signed_in(self, work: Work) -> SignedIn | None:
-        """Return who is signed in in this browser."""
+    def signed_in(self, work: Work, *, used: bool = True) -> SignedIn | None:
+        """Return who is signed in in this browser; `used` tells whether they did something, or their page asks."""
         value = self.cookie()
-        row = self._sessions.find(work, value) if value else None
+        row = self._sessions.find(work, value, used=used) if value else None
         if row is None:
             return None
         return SignedIn(

@@ -49,7 +49,11 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "api.decide_consent": ("POST", f"{ONE}/consent", {"decision": "deny"}),
     "api.enter_consent_code": ("POST", f"{ONE}/consent-code", {"code": "000000"}),
     "api.extend_impersonation": ("POST", f"{ONE}/extend", {"expires_in": 3600}),
-    "api.file_report": ("POST", f"{ONE}/report", {"report": "what was done"}),
+    "api.file_report": (
+        "POST",
+        f"{ONE}/report",
+        {"report": "What was done, to whom, and why it could not wait for anybody."},
+    ),
     "api.list_consents": ("GET", "/api/v1/consents", None),
     "api.grant_consent": ("POST", "/api/v1/consents", {"expires_in": 3600}),
     "api.withdraw_consent": ("POST", "/api/v1/consents/{consent}/withdraw", None),

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE
+from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE, Role
 from tests.conftest import MakeWorld
-from tests.journeys.at_once import at_once, statuses
+from tests.journeys.at_once import add_person, at_once, statuses
 from tests.world import API, Answer, World, error
 
 CLIENTS = "/api/v1/clients"
@@ -54,8 +54,8 @@ def change(world: World, client_id: str, **body: Any) -> Answer:
     return world.api("PATCH", f"{CLIENTS}/{client_id}", "admin", json=body)
 
 
-def rotate(world: World, client_id: str, overlap: int = 0) -> Answer:
-    return world.api("POST", f"{CLIENTS}/{client_id}/secrets", "admin", json={"overlap_seconds": overlap})
+def rotate(world: World, client_id: str, overlap: int = 0, who: str = "admin") -> Answer:
+    return world.api("POST", f"{CLIENTS}/{client_id}/secrets", who, json={"overlap_seconds": overlap})
 
 
 def let_in(world: World, client_id: str, secret: str) -> bool:
@@ -282,7 +282,8 @@ def test_overlap_that_is_none_is_refused(world: World, overlap: object) -> None:
 
 def test_of_secrets_made_at_once_one_lives(make_world: MakeWorld) -> None:
     world = make_world()
-    answers = at_once(world, *[partial(rotate, client_id="other-backend")] * 5)
+    admins = ["admin", *(add_person(world, f"admin{number}", Role.ADMIN) for number in range(4))]
+    answers = at_once(world, *[partial(rotate, client_id="other-backend", who=who) for who in admins])
     assert statuses(answers) == [201] * 5
     assert [let_in(world, "other-backend", answer.json["client_secret"]) for answer in answers].count(True) == 1
 

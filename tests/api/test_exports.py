@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from authserver.audit.events import SessionEnded
-from authserver.storage import people, trail
+from authserver.storage import people, search, trail
 from tests.conftest import MakeWorld
 from tests.world import ISSUER, Answer, World
 
@@ -103,21 +104,57 @@ def _event(number: int) -> SessionEnded:
     return SessionEnded(session_id=f"ses_{number}", user_id="usr_x", by="system")
 
 
-def test_whoever_loses_their_role_meanwhile_hears_no_more(world: World) -> None:
-    """The answer is broken off, so that nobody takes what there is for the whole."""
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_whoever_loses_their_role_meanwhile_reads_no_more_and_is_told(world: World, form: str) -> None:
+    """The last line says so, for nobody may take what there is for the whole."""
     with world.work() as work:
         for number in range(1_100):
             world.wired.trail.record(work, _event(number))
-    headers = {"Authorization": f"Bearer {world.token('auditor')}"}
-    answer = world.http.open(EXPORT, method="GET", headers=headers, base_url=ISSUER)
-    parts = iter(answer.response)
-    next(parts)
+    answer, parts = begun(world, form)
     with world.work() as work:
         work.lock()
         people.change(work.session, world.id("auditor"), roles=[])
-    with pytest.raises(RuntimeError, match=r"access\.table"):
-        list(parts)
+    assert stop_of(form, parts + [_text(part) for part in answer]) == {"error": "insufficient_scope"}
     assert world.events("request:refused")[-1]["endpoint"] == "api.export_audit_events"
+
+
+def test_export_that_fails_says_that_it_is_not_the_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world.work() as work:
+        for number in range(1_100):
+            world.wired.trail.record(work, _event(number))
+    answer, parts = begun(world, "csv")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(search, "next_batch", fail)
+    assert stop_of("csv", parts + [_text(part) for part in answer]) == {"error": "server_error"}
+    monkeypatch.undo()
+    assert export(world).status_code == 200
+
+
+def begun(world: World, form: str) -> tuple[Iterator[bytes | str], list[str]]:
+    """Begin to read: the header, where there is one, and the first batch."""
+    headers = {"Authorization": f"Bearer {world.token('auditor')}"}
+    answer: Any = world.http.open(f"{EXPORT}?format={form}", method="GET", headers=headers, base_url=ISSUER)
+    parts = iter(answer.response)
+    return parts, [_text(next(parts)) for _ in range(2 if form == "csv" else 1)]
+
+
+def _text(part: bytes | str) -> str:
+    return part.decode() if isinstance(part, bytes) else part
+
+
+def stop_of(form: str, parts: list[str]) -> Any:
+    """Return what the last record of an export that was stopped says."""
+    text = "".join(parts)
+    if form == "jsonl":
+        last = json.loads(text.splitlines()[-1])
+        assert (last["name"], last["seq"]) == ("export:stopped", None)
+        return last["payload"]
+    record = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))[-1]
+    assert (record["name"], record["seq"]) == ("export:stopped", "")
+    return json.loads(record["payload"])
 
 
 def test_downloads_count_as_streams_and_give_their_slot_back(make_sqlite_world: MakeWorld) -> None:

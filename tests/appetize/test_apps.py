@@ -43,6 +43,7 @@ def test_app_has_the_vendors_defaults(tmp_path: Path) -> None:
         ("passes = 'password'", "appetize.apps.bank.passes: .*'token' or 'code'"),
         ("how = 'deep_link'\npasses = 'token'", "appetize.apps.bank.passes: .*2048 characters"),
         ("scale = 101", "appetize.apps.bank.scale"),
+        ("location = [91, 18]", "appetize.apps.bank.location"),
         ("appearance = 'sepia'", "appetize.apps.bank.appearance: .*'light' or 'dark'"),
         ("timezone = 'Mars/Olympus'", "appetize.apps.bank.timezone: .*time zone"),
         ("timezone = 'Europe/Berlin'", "appetize.apps.bank: .*timezone: .*android alone"),

@@ -14,9 +14,9 @@ import requests
 from playwright.sync_api import Browser, FrameLocator, Page, Response, expect
 
 from tests.browser.chromium import opened
+from tests.browser.entrance import sign_in as sign_in_at
 from tests.browser.test_embed import embed_url, handed_off, sign_in
 from tests.browser.test_pages import serious
-from tests.browser.visits import sign_in as sign_in_at
 from tests.conftest import Demo, running_demo
 from tests.resource.test_sample import bearer
 

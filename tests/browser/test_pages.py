@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser import visits
 from tests.browser.chromium import HEIGHT, SCHEMES, WIDTHS, opened
+from tests.browser.entrance import sign_in
 from tests.browser.visits import VISITS
 from tests.conftest import Demo
 
@@ -36,7 +37,7 @@ def test_everybody_can_use_the_page(chromium: Browser, named_demo: Demo, name: s
                 assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), device
 
 
-@pytest.mark.parametrize("name", ["login", "account", "factor"])
+@pytest.mark.parametrize("name", ["login", "account", "account-sign-in", "account-history", "factor"])
 def test_nothing_jumps_while_a_page_loads(chromium: Browser, named_demo: Demo, name: str) -> None:
     """What scripts add has its place in the first view already."""
     with opened(chromium) as page:
@@ -73,7 +74,7 @@ def test_a_password_is_shown_on_request_and_sent_as_one(chromium: Browser, named
 def test_without_scripts_nothing_is_offered_that_needs_them(chromium: Browser, named_demo: Demo) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    visits.sign_in(page, named_demo, "customer-ask")
+    sign_in(page, named_demo, "customer-ask", "/account/sign-in")
     since = page.locator("time").first
     assert (since.text_content() or "").endswith("UTC")
     assert not page.get_by_role("button", name="Add a passkey").is_visible()
@@ -84,7 +85,7 @@ def test_without_scripts_nothing_is_offered_that_needs_them(chromium: Browser, n
 
 def test_times_are_the_readers_own(chromium: Browser, named_demo: Demo) -> None:
     with opened(chromium) as page:
-        visits.account(page, named_demo)
+        visits.account_sign_in(page, named_demo)
         since = page.locator("time").first
         assert (since.text_content() or "").endswith(("CET", "CEST"))
         assert (since.get_attribute("title") or "").endswith("UTC")

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import visits
 from tests.browser.chromium import Authenticator, opened
+from tests.browser.entrance import sign_in
 from tests.browser.visits import authorize_path, callback
 from tests.conftest import Demo
 from tests.signing_in import CHALLENGE, VERIFIER
@@ -24,7 +25,7 @@ def passkey(chromium: Browser, named_demo: Demo) -> dict[str, object]:
     """A passkey that its owner has added at `/account`."""
     with opened(chromium) as page:
         authenticator = Authenticator.of(page)
-        visits.sign_in(page, named_demo, OWNER)
+        sign_in(page, named_demo, OWNER, "/account/sign-in")
         page.get_by_role("button", name="Add a passkey").click()
         page.get_by_role("button", name="Remove passkey Chrome on Linux").wait_for()
         (credential,) = authenticator.credentials()
@@ -72,6 +73,7 @@ def test_a_passkey_alone_signs_in_without_a_user_name(
         assert (told["acr"], told["amr"]) == ("phr", ["hwk", "user", "mfa"])
         passkey.update(authenticator.credentials()[0])
         page.goto(f"{named_demo.issuer}/account")
+        page.get_by_role("link", name="Signing in").click()
         page.get_by_text(", last used").wait_for()
 
 
@@ -80,7 +82,7 @@ def test_a_passkey_is_the_second_step_of_its_owner(
 ) -> None:
     with opened(chromium) as page:
         authenticator = holding(page, passkey)
-        visits.sign_in(page, named_demo, OWNER, authorize_path(code_challenge=CHALLENGE))
+        sign_in(page, named_demo, OWNER, authorize_path(code_challenge=CHALLENGE))
         page.get_by_role("heading", name="Second step").wait_for()
         assert not page.get_by_label("Code", exact=True).is_visible()
         use_passkey(page)
@@ -118,7 +120,7 @@ def test_a_second_step_takes_the_owners_passkey_alone(
         handle = base64.b64encode(stranger.encode()).decode()
         another = base64.b64encode(b"another passkey!").decode()
         holding(page, {**passkey, "credentialId": another, "userHandle": handle, "privateKey": other_key()})
-        visits.sign_in(page, named_demo, OWNER)
+        sign_in(page, named_demo, OWNER)
         use_passkey(page)
         page.get_by_role("status").filter(has_text="No passkey was used").wait_for()
         assert "/login/factor" in page.url
@@ -138,6 +140,6 @@ def test_a_server_that_is_reached_by_its_address_says_why_it_offers_none(chromiu
     with opened(chromium) as page:
         visits.login(page, demo)
         assert page.get_by_role("button", name="Use a passkey").count() == 0
-        visits.sign_in(page, demo, "customer-ask")
+        sign_in(page, demo, "customer-ask", "/account/sign-in")
         page.get_by_text("Passkeys are not offered here").wait_for()
         assert page.get_by_role("button", name="Add a passkey").count() == 0

@@ -9,22 +9,28 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
 from playwright.sync_api import Page
 
-from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
+from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_IMPERSONATION, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
+from tests.browser.configuration_visits import CONFIGURATION
 from tests.browser.console_visits import CONSOLE
 from tests.browser.directory_visits import DIRECTORY
+from tests.browser.embed_visits import EMBED_VISITS
+from tests.browser.entrance import sign_in
+from tests.browser.lead_visits import LEAD
 from tests.conftest import Demo
-from tests.world import API, REASON
+from tests.world import REASON
 
 _SPECIMEN = Path(__file__).with_name("specimen.html")
 _with_app: set[str] = set()
@@ -50,16 +56,6 @@ def callback() -> str:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
     Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/callback"
-
-
-def sign_in(page: Page, demo: Demo, who: str, path: str = "/account") -> None:
-    """Sign in with the password; a second factor may be asked then."""
-    person = demo.credentials["users"][who]
-    page.goto(demo.issuer + path)
-    page.get_by_label("Email or user name").fill(person["username"])
-    page.get_by_label("Password").fill(person["password"])
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_load_state()
 
 
 def authorize_path(**changes: str) -> str:
@@ -151,8 +147,43 @@ def consent(page: Page, demo: Demo) -> None:
 
 
 def account(page: Page, demo: Demo) -> None:
-    sign_in(page, demo, "customer-ask")
+    """Come to the account of a customer of whom nobody has asked anything."""
+    sign_in(page, demo, "vip")
     page.get_by_role("heading", name="Your account", exact=True).wait_for()
+
+
+def account_history_empty(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "vip", "/account/history")
+    page.get_by_role("heading", name="Nobody so far").wait_for()
+
+
+def account_sign_in(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer-ask", "/account/sign-in")
+    page.get_by_role("heading", name="Where you are signed in").wait_for()
+
+
+def account_permissions(page: Page, demo: Demo) -> None:
+    sign_in(page, demo, "customer-ask", "/account/permissions")
+    page.get_by_role("heading", name="What you allow").wait_for()
+
+
+def account_permissions_error(page: Page, demo: Demo) -> None:
+    """Come to the form after what was no choice, with what was chosen."""
+    account_permissions(page, demo)
+    for box in page.get_by_role("checkbox").all():
+        box.uncheck()
+    page.get_by_label("For how long?").select_option("30")
+    page.get_by_role("button", name="Make a code").click()
+    page.get_by_role("alert").wait_for()
+
+
+def account_permissions_in_use(page: Page, demo: Demo) -> None:
+    """Come to the page of a customer who is not asked each time, and who has made a code."""
+    sign_in(page, demo, "customer", "/account/permissions")
+    page.get_by_role("button", name="Make a code").click()
+    page.get_by_role("link", name="To your account").click()
+    page.get_by_role("link", name="What you allow").click()
+    page.get_by_text("A code that can be used").first.wait_for()
 
 
 def account_in_use(page: Page, demo: Demo) -> None:
@@ -199,6 +230,14 @@ def interaction(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.issuer}/interactions/imp_1")
 
 
+def interaction_of_the_actor(page: Page, demo: Demo) -> None:
+    asked = ask(demo)
+    sign_in(page, demo, "agent")
+    page.get_by_role("link", name="Sign out").wait_for()
+    page.goto(f"{demo.issuer}/interactions/{asked.id}")
+    page.get_by_role("heading", name="Waiting for the customer").wait_for()
+
+
 def device(page: Page, demo: Demo) -> str:
     """Come to the page where a device's code is typed; return the code of a device that waits."""
     known = demo.credentials["clients"]["backend"]
@@ -231,13 +270,22 @@ def device_done(page: Page, demo: Demo) -> None:
 
 
 def support_code(page: Page, demo: Demo) -> None:
-    sign_in(page, demo, "customer")
+    sign_in(page, demo, "customer", "/account/permissions")
     page.get_by_role("button", name="Make a code").click()
     page.get_by_role("heading", name="Your support code").wait_for()
 
 
-def asked_for_consent(page: Page, demo: Demo) -> str:
-    """Have the agent ask for `customer-ask`, who comes to the request; return the number that the agent reads out."""
+@dataclass(frozen=True)
+class Asked:
+    """What an agent asked for, and the number that they read out."""
+
+    id: str
+    number: str
+    handle: str
+
+
+def ask(demo: Demo, *, reason: str = "the last payment is not shown") -> Asked:
+    """Have the agent ask for the customer who is asked each time."""
     users, known = demo.credentials["users"], demo.credentials["clients"]["backend"]
     form = {
         **known,
@@ -247,14 +295,88 @@ def asked_for_consent(page: Page, demo: Demo) -> str:
         "actor_token": users["agent"]["access_token"],
         "actor_token_type": TYPE_ACCESS_TOKEN,
         **REASON,
-        "reason": f"the last payment is not shown ({next(_asked)})",
+        "reason": f"{reason} ({next(_asked)})",
     }
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{demo.issuer}/oauth/token", urlencode(form).encode(), timeout=10)
     answer = json.load(refused.value)
-    sign_in(page, demo, "customer-ask", f"/account/requests/{answer['impersonation_id']}")
+    return Asked(answer["impersonation_id"], str(answer["consent_number"]), answer["impersonation"])
+
+
+def act(demo: Demo, asked: Asked, kinds: list[str]) -> None:
+    """Have what was done reported, by the token that the handle of a running impersonation gives."""
+    users, known = demo.credentials["users"], demo.credentials["clients"]["backend"]
+    form = {
+        **known,
+        "grant_type": GRANT_TOKEN_EXCHANGE,
+        "subject_token": asked.handle,
+        "subject_token_type": TYPE_IMPERSONATION,
+        "actor_token": users["agent"]["access_token"],
+        "actor_token_type": TYPE_ACCESS_TOKEN,
+    }
+    with urllib.request.urlopen(f"{demo.issuer}/oauth/token", urlencode(form).encode(), timeout=10) as answer:
+        bearer = json.load(answer)["access_token"]
+    now = datetime.now(UTC)
+    done = [
+        {
+            "id": f"a{at}-{asked.id}"[:64],
+            "kind": kind,
+            "at": (now - timedelta(seconds=len(kinds) - at)).isoformat(),
+            "details": {"count": 2} if kind.startswith("view.") else {},
+        }
+        for at, kind in enumerate(kinds)
+    ]
+    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+    path = f"{demo.issuer}/api/v1/impersonations/{asked.id}/actions"
+    sent = urllib.request.Request(path, json.dumps({"actions": done}).encode(), headers)
+    urllib.request.urlopen(sent, timeout=10).close()
+
+
+def account_asked(page: Page, demo: Demo) -> Asked:
+    """Come to the account first; what is asked then arrives by itself."""
+    sign_in(page, demo, "customer-ask")
+    asked = ask(demo)
+    page.locator(f"[data-key='answer-{asked.id}']").wait_for()
+    return asked
+
+
+def account_running(page: Page, demo: Demo) -> Asked:
+    """Come to what runs, and has done something."""
+    asked = account_asked(page, demo)
+    page.locator(f"[data-key='answer-{asked.id}']").click()
+    page.get_by_role("button", name=asked.number).click()
+    page.get_by_role("link", name="See what they do").click()
+    taps = ["device.tap"] * 4
+    act(demo, asked, ["open.app", "view.accounts", *taps, "view.transactions", "refused.read_only"])
+    page.get_by_text("Tapped the screen, 4 times").wait_for()
+    return asked
+
+
+def account_ended(page: Page, demo: Demo) -> None:
+    account_running(page, demo)
+    page.get_by_role("button", name="End it now").click()
+    page.get_by_role("heading", name="Avery Agent could see your account").wait_for()
+
+
+def account_history(page: Page, demo: Demo) -> None:
+    account_ended(page, demo)
+    page.get_by_role("link", name="Who saw it").click()
+    page.get_by_role("heading", name="Who has seen your account").wait_for()
+
+
+def account_lost(page: Page, demo: Demo) -> None:
+    """Come to the account, and lose the connection."""
+    account(page, demo)
+    page.context.set_offline(True)
+    page.get_by_text("No connection").wait_for()
+
+
+def asked_for_consent(page: Page, demo: Demo) -> str:
+    """Come to the request as its customer; return the number that the agent reads out."""
+    asked = ask(demo)
+    sign_in(page, demo, "customer-ask", f"/account/requests/{asked.id}")
     page.get_by_role("heading", name="May support see your account?").wait_for()
-    return str(answer["consent_number"])
+    return asked.number
 
 
 def consent_given(page: Page, demo: Demo) -> None:
@@ -276,37 +398,6 @@ def account_in_support(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="End it now").first.wait_for()
 
 
-def embed(page: Page, demo: Demo) -> None:
-    """Come to the embed page, with its device running."""
-    users, headers = demo.credentials["users"], {"Content-Type": "application/json"}
-    headers["Authorization"] = f"Bearer {users['agent']['access_token']}"
-
-    def post(path: str, body: dict[str, object]) -> dict[str, str]:
-        asked = urllib.request.Request(demo.issuer + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            found: dict[str, str] = json.load(answer)
-        return found
-
-    subject = users["customer"]["id"]
-    started = post("/api/v1/impersonations", {"subject": subject, "resource": [API], **REASON})
-    created = post("/appetize/handoffs", {"impersonation": started["id"], "app": "demo-bank"})
-    sign_in(page, demo, "agent", urlsplit(created["embed_url"]).path)
-    phone = page.frame_locator("#appetize-device")
-    phone.get_by_role("heading", name="Casey Customer", exact=True).wait_for(timeout=15000)
-
-
-def embed_over(page: Page, demo: Demo) -> None:
-    embed(page, demo)
-    page.get_by_role("button", name="End", exact=True).click()
-    page.get_by_role("heading", name="This is over").wait_for()
-
-
-def embed_reloaded(page: Page, demo: Demo) -> None:
-    embed(page, demo)
-    page.reload()
-    page.get_by_text("before it was loaded again").wait_for()
-
-
 def specimen(page: Page, demo: Demo) -> None:
     """Show every part of the design system, also those that no page has yet."""
     address = f"{demo.issuer}/specimen"
@@ -324,6 +415,16 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "factor-recovery-error": factor_recovery,
     "consent": consent,
     "account": account,
+    "account-history-empty": account_history_empty,
+    "account-sign-in": account_sign_in,
+    "account-permissions": account_permissions,
+    "account-permissions-error": account_permissions_error,
+    "account-permissions-in-use": account_permissions_in_use,
+    "account-asked": account_asked,
+    "account-running": account_running,
+    "account-ended": account_ended,
+    "account-history": account_history,
+    "account-lost": account_lost,
     "account-in-use": account_in_use,
     "totp": enrolment,
     "totp-error": enrolment_error,
@@ -340,12 +441,13 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "consent-given": consent_given,
     "consent-mismatch": consent_mismatch,
     "account-in-support": account_in_support,
-    "embed": embed,
-    "embed-over": embed_over,
-    "embed-reloaded": embed_reloaded,
     "error": error,
     "interaction": interaction,
+    "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
+    **CONFIGURATION,
+    **LEAD,
+    **EMBED_VISITS,
     **DIRECTORY,
 }

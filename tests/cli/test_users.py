@@ -55,6 +55,16 @@ def test_address_is_verified_only_by_word_and_only_while_it_stays(world: World, 
     assert verified() is False
 
 
+def test_how_a_customers_device_looks_is_set_and_taken_away(world: World, command: Command) -> None:
+    options = ("--locale", "sv-SE", "--time-zone", "Europe/Stockholm", "--appearance", "dark", "--app-version", "7.4.1")
+    assert command(world, "users", "set", "vip@example.com", *options).exit_code == 0
+    kept = shown(world, command, "vip@example.com")
+    assert [kept[name] for name in ("locale", "time_zone", "appearance", "app_version")] == list(options[1::2])
+    command(world, "users", "set", "vip@example.com", "--appearance", "", "--locale", "")
+    kept = shown(world, command, "vip@example.com")
+    assert (kept["appearance"], kept["locale"], kept["app_version"]) == ("", "", "7.4.1")
+
+
 def test_trail_has_the_roles_that_were_given_but_nothing_personal(world: World, command: Command) -> None:
     options = ("--roles", "support", "--name", "Nova Newcomer", "--email", "nova@corp.example")
     user_id = command(world, "users", "create", "nova", *options).stdout.strip()

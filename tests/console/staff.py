@@ -10,6 +10,7 @@ from flask_openapi.openapi import OpenAPI
 from requests.adapters import BaseAdapter
 from urllib3.response import HTTPResponse
 
+from authserver.cli import demo_cast
 from authserver.console.parts import ConsoleParts
 from authserver.storage import clients
 from authserver.tokens.secret_hashes import SecretKind
@@ -47,6 +48,10 @@ class Wire(BaseAdapter):
         response = requests.Response()
         response.status_code = answer.status_code
         response.headers.update(dict(answer.headers))
+        if answer.content_type.startswith("text/event-stream"):
+            response.iter_content = lambda *_, **__: iter(answer.response)  # type: ignore[method-assign]
+            response.close = answer.close  # type: ignore[method-assign]
+            return response
         response.raw = HTTPResponse(io.BytesIO(answer.get_data()), preload_content=False)
         return response
 
@@ -57,6 +62,8 @@ class Wire(BaseAdapter):
 def console_world(make: MakeWorld, **sections: Any) -> World:
     """Make a world that has a console."""
     world = make(console={"enabled": True, "client_secret": SECRET, **sections.pop("console", {})}, **sections)
+    with world.app.app_context():
+        demo_cast.seed(world.wired)
     with world.work() as work:
         work.lock()
         hashed = world.wired.hasher.hash(SecretKind.CLIENT_SECRET, SECRET)

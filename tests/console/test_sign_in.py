@@ -1,5 +1,6 @@
 """The console as an OAuth client: what it asks for, what it accepts, and what it keeps from browsers."""
 
+import base64
 import json
 import threading
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from authserver.console.sessions import Session
+from authserver.console.sign_in import UntrustworthySignInError, _subject
 from tests.console.staff import Staff, parts_of, text, wire
 from tests.signing_in import hidden
 from tests.world import ISSUER, World
@@ -99,6 +101,33 @@ def test_a_code_that_was_made_for_another_sign_in_has_another_nonce(world: World
     assert staff.get("/console/callback", **mixed).status_code == 400  # the verifier is another one, too
     assert not staff.held()
     del world
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "https://evil.example"},
+        {"aud": "backend"},
+        {"aud": ["console", "backend"]},
+        {"nonce": "another"},
+        {"nonce": None},
+        {"exp": 1},
+        {"act": {"sub": "usr_1"}},
+        {"sub": None},
+    ],
+    ids=str,
+)
+def test_an_id_token_is_for_this_sign_in_or_none(world: World, change: dict[str, Any]) -> None:
+    """OIDC Core §3.1.3.7."""
+    good = {"iss": ISSUER, "aud": "console", "nonce": "n", "exp": world.clock.now() + 9, "sub": "usr_1"}
+    assert _subject(parts_of(world), {"id_token": token_of(good)}, "n") == "usr_1"
+    claims = {name: value for name, value in {**good, **change}.items() if value is not None}
+    with pytest.raises(UntrustworthySignInError):
+        _subject(parts_of(world), {"id_token": token_of(claims)}, "n")
+
+
+def token_of(claims: dict[str, Any]) -> str:
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.AA"
 
 
 def test_what_the_server_refuses_is_said(staff: Staff) -> None:

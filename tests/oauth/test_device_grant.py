@@ -327,7 +327,7 @@ def test_what_a_person_withdraws_from_a_third_party_ends_its_device_codes(world:
     given = asked(world, "app")
     decide(browser, given)
     assert world.events("application:allowed")[-1]["scopes"] == ["openid", "accounts:read"]
-    browser.submit(browser.get("/account"), "/account/applications/app/withdraw")
+    browser.submit(browser.get("/account/permissions"), "/account/applications/app/withdraw")
     assert error(poll(world, given, "app")) == "invalid_grant"
     given = asked(world, "app")
     decide(browser, given)

@@ -128,7 +128,7 @@ def test_what_is_not_ones_own_living_session_is_not_found(world: World, browser:
     """Design section 2: not one's own is 404, and looks like nothing at all."""
     other = BrowserOf(world)
     other.sign_in("customer")
-    target = sessions(other.get("/account"))[0]
+    target = sessions(other.get("/account/sign-in"))[0]
     if whose == "nobody's":
         target = "ses_x"
     elif whose == "an ended one":
@@ -139,7 +139,7 @@ def test_what_is_not_ones_own_living_session_is_not_found(world: World, browser:
     answer = browser.submit(browser.get("/account"), f"/account/sessions/{target}/end")
     assert (answer.status_code, "There is no such resource" in answer.text) == (404, True)
     assert other.get("/account").status_code == 200
-    assert not set(sessions(browser.get("/account"))) & set(sessions(other.get("/account")))
+    assert not set(sessions(browser.get("/account"))) & set(sessions(other.get("/account/sign-in")))
     refused = world.events("request:refused")[-1]
     assert (refused["actor"], refused["reason"]) == (world.id("agent"), "session.unknown")
 

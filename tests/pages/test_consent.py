@@ -182,9 +182,9 @@ def test_a_consent_that_is_taken_back_kills_what_it_gave(world: World, browser: 
     decide(browser, browser.authorize(**APP))
     token = browser.tokens("app")["access_token"]
     assert world.introspect(token)["active"]
-    account = browser.get("/account")
+    account = browser.get("/account/permissions")
     taken = browser.submit(account, "/account/applications/app/withdraw")
-    assert (taken.status_code, taken.headers["Location"]) == (303, "/account")
+    assert (taken.status_code, taken.headers["Location"]) == (303, "/account/permissions?done=withdrawn")
     assert world.introspect(token) == {"active": False}
     assert is_asked(browser.authorize(client_id="app"))
     assert browser.submit(account, "/account/applications/app/withdraw").status_code == 404

@@ -86,7 +86,7 @@ def test_request_by_mail_is_answered_on_the_page(world: World, decision: str, st
 def test_another_customers_request_is_as_unknown(world: World) -> None:
     waiting, other = asking(world, consent_way="mail")["id"], browser_of(world, "customer")
     assert other.get(page_of(waiting)).status_code == 404
-    form = hidden(other.get("/account"))
+    form = hidden(other.get("/account/sign-in"))
     assert other.post(page_of(waiting), **form, decision="approve").status_code == 404
     assert read(world, waiting)["state"] == "awaiting_consent"
 
@@ -146,7 +146,7 @@ def test_account_page_shows_what_is_asked_what_runs_and_what_was(world: World) -
     shown = browser.get("/account")
     assert "Avery Agent can see your account now" in shown.text
     ended = browser.submit(shown, f"/account/impersonations/{waiting}/end")
-    assert "ended: you" in browser.follow(ended).text
+    assert "You ended it" in browser.follow(ended).text
     assert read(world, waiting)["end_reason"] == "subject"
 
 
@@ -154,11 +154,11 @@ def test_standing_consent_is_given_and_taken_back_with_all_of_them(world: World)
     browser = browser_of(world)
     world.api("POST", "/api/v1/consents", "customer-ask", json={"expires_in": 3600})
     world.clock.pass_(1)
-    granted = browser.submit(browser.get("/account"), "/account/consents", days="30")
+    granted = browser.submit(browser.get("/account/permissions"), "/account/consents", days="30")
     token = world.way_a(target="customer-ask").json["access_token"]
     found = re.search(r"/account/consents/(con_\w+)/withdraw", browser.follow(granted).text)
     assert found is not None
-    taken = browser.submit(browser.get("/account"), found.group(0))
+    taken = browser.submit(browser.get("/account/permissions"), found.group(0))
     assert "You are asked each time" in browser.follow(taken).text
     assert world.introspect(token) == {"active": False}
     assert len(world.events("consent:withdrawn")) == 2
@@ -168,7 +168,7 @@ def test_standing_consent_is_given_and_taken_back_with_all_of_them(world: World)
 @pytest.mark.parametrize("days", ["0", "-1", "366", "x", "99999", ""])
 def test_standing_consent_has_an_end_in_bounds(world: World, days: str) -> None:
     browser = browser_of(world)
-    assert browser.submit(browser.get("/account"), "/account/consents", days=days).status_code == 400
+    assert browser.submit(browser.get("/account/permissions"), "/account/consents", days=days).status_code == 400
     assert world.api("GET", f"{ONE}", "customer-ask").json["items"] == []
     assert world.api("GET", "/api/v1/consents", "customer-ask").json["items"] == []
 

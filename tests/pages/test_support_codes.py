@@ -30,7 +30,7 @@ def browser(world: World) -> BrowserOf:
 
 def make(browser: BrowserOf, **form: Any) -> Answer:
     """Fill in the form of the account page, all boxes ticked unless `form` says otherwise."""
-    fields = {**hidden(browser.get("/account")), "scopes": ["", *READS], "lifetime_minutes": "15", **form}
+    fields = {**hidden(browser.get("/account/permissions")), "scopes": ["", *READS], "lifetime_minutes": "15", **form}
     headers = {"Origin": ISSUER}
     return Answer.of(browser.http.post(PATH, data=fields, headers=headers, base_url=ISSUER))
 
@@ -136,7 +136,7 @@ def test_full_is_offered_only_where_the_policy_might_allow_it(make_sqlite_world:
     assert (answer.status_code, answer.json["error"]) == (403, "access_denied")
     browser = BrowserOf(world)
     browser.sign_in("customer-ask")
-    assert 'value="full"' not in browser.get("/account").text
+    assert 'value="full"' not in browser.get("/account/permissions").text
     assert make(browser, mode="full").status_code == 400
 
 
@@ -222,12 +222,12 @@ def test_a_disabled_app_makes_none(world: World) -> None:
 
 
 def test_the_page_shows_a_new_code_once(world: World, browser: BrowserOf) -> None:
-    assert PRESENT_SUPPORT_CODE.text in browser.get("/account").text
+    assert PRESENT_SUPPORT_CODE.text in browser.get("/account/permissions").text
     shown = make(browser)
     assert shown.status_code == 200, shown.text
     code = shown_code(shown)
     assert CODE.fullmatch(code)
-    account = browser.get("/account").text
+    account = browser.get("/account/permissions").text
     assert code not in account
     assert "A code that can be used" in account
     event = world.events("support-code:created")[-1]
@@ -237,7 +237,7 @@ def test_the_page_shows_a_new_code_once(world: World, browser: BrowserOf) -> Non
     assert (event["scopes"], event["lifetime"]) == (READS, 900)
     answer = way_f(world, code, resource=None)
     assert answer.status_code == 200
-    assert "In use now" in browser.get("/account").text
+    assert "In use now" in browser.get("/account/permissions").text
 
 
 def test_the_limits_of_the_page_are_those_of_the_code(world: World, browser: BrowserOf) -> None:
@@ -255,13 +255,16 @@ def test_no_box_ticked_is_nothing_and_not_everything(world: World, browser: Brow
 def test_the_page_takes_a_code_back_and_ends_what_it_opened(world: World, browser: BrowserOf) -> None:
     first, second = shown_code(make(browser)), shown_code(make(browser))
     opened = way_f(world, second, resource=API).json
-    paths = re.findall(rf'action="({PATH}/sup_\w+/revoke)"', browser.get("/account").text)
+    paths = re.findall(rf'action="({PATH}/sup_\w+/revoke)"', browser.get("/account/permissions").text)
     assert len(paths) == 2
     for path in paths:
-        assert browser.submit(browser.get("/account"), path).headers["Location"] == "/account"
+        assert (
+            browser.submit(browser.get("/account/permissions"), path).headers["Location"]
+            == "/account/permissions?done=taken-back"
+        )
     assert not world.introspect(opened["access_token"])["active"]
     assert way_f(world, first, "agent2").json["error"] == "invalid_request"
-    assert f"{PATH}/sup_" not in browser.get("/account").text
+    assert f"{PATH}/sup_" not in browser.get("/account/permissions").text
 
 
 @pytest.mark.parametrize(("csrf", "origin"), [("", ISSUER), ("wrong", ISSUER), (None, "https://example.net")])
@@ -269,7 +272,7 @@ def test_the_page_takes_a_code_back_and_ends_what_it_opened(world: World, browse
 def test_only_our_own_form_does_anything(
     world: World, browser: BrowserOf, csrf: str | None, origin: str, path: str
 ) -> None:
-    form = hidden(browser.get("/account"))
+    form = hidden(browser.get("/account/permissions"))
     answer = browser.post(path, origin, **{**form, "csrf": form["csrf"] if csrf is None else csrf})
     assert answer.status_code == 403
     assert not world.events("support-code:created")
@@ -278,7 +281,7 @@ def test_only_our_own_form_does_anything(
 def test_a_script_of_ours_lists_and_deletes_with_the_proof_in_a_header(world: World, browser: BrowserOf) -> None:
     make(browser)
     (listed,) = browser.get(PATH).json["items"]
-    path, csrf = f"{PATH}/{listed['id']}", hidden(browser.get("/account"))["csrf"]
+    path, csrf = f"{PATH}/{listed['id']}", hidden(browser.get("/account/permissions"))["csrf"]
     for headers, status in (({}, 403), ({"X-CSRF-Token": csrf}, 200)):
         answer = browser.http.delete(path, headers={"Origin": ISSUER, **headers}, base_url=ISSUER)
         assert answer.status_code == status
@@ -290,7 +293,7 @@ def test_a_script_of_ours_lists_and_deletes_with_the_proof_in_a_header(world: Wo
 def test_staff_have_no_such_section_and_may_not(world: World) -> None:
     browser = BrowserOf(world)
     browser.sign_in("agent")
-    shown = browser.get("/account")
+    shown = browser.get("/account/permissions")
     assert "support" not in re.findall(r'<h2 id="([a-z-]+)"', shown.text)
     assert PATH not in shown.text
     answer = browser.submit(shown, PATH)
@@ -309,7 +312,7 @@ def test_scopes_are_named_in_words_where_there_are_words(world: World, browser: 
         work.lock()
         scope = resources.scopes_of(work.session)["accounts:read"]
         resources.put_scope(work.session, scope, roles=(), description="Your accounts & balances")
-    assert "Your accounts &amp; balances" in browser.get("/account").text
+    assert "Your accounts &amp; balances" in browser.get("/account/permissions").text
 
 
 # --- the words and the alphabet

@@ -87,10 +87,21 @@ export async function put(element, url) {
   const fresh = new DOMParser().parseFromString(text, "text/html").body;
   if (first && same(element, fresh)) return true;
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  const kept = typed(element);
   dress(fresh);
   element.replaceChildren(...fresh.childNodes);
+  for (const [id, value] of kept) {
+    const field = document.getElementById(id);
+    if (field) field.value = value;
+  }
   if (focused) document.getElementById(focused)?.focus();
   return true;
+}
+
+// What stands in the fields is whose hands it came from, whatever else changes around it.
+function typed(element) {
+  const fields = [...element.querySelectorAll("input[id], textarea[id], select[id]")];
+  return fields.filter((field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value !== "")).map((field) => [field.id, field.value]);
 }
 
 // Tell whether a fresh part says what the page says: times are in words there already.

@@ -3,30 +3,41 @@ import { Device, loadSdk } from "./handoff.js";
 import { Reports } from "./reports.js";
 import { call } from "./page_calls.js";
 
-const PENDING = ["requested", "awaiting_approval", "awaiting_consent"];
+/** @typedef {import("./handoff.js").DeviceState} DeviceState */
+/** @typedef {import("./handoff.js").DeviceEvent} DeviceEvent */
+
 const LOST_SECONDS = 30; // then the server, too, takes the device for closed
 const ANNOUNCED = [300, 60];
+/** @type {Record<string, string>} */
 const WAITING = {
   requested: "The request is being looked at …",
   awaiting_approval: "Waiting for a colleague to approve …",
   awaiting_consent: "Waiting for the customer to allow it …",
 };
+/** @type {Record<import("./handoff.js").Failure, string>} */
 const FAILED = {
   sdk: "The device's software could not be loaded. Check your connection and try again.",
   device: "No device can be had now. Try again in a moment.",
   not_ready: "The device did not become ready. Try again.",
 };
+/** @type {Record<string, string>} */
 const OVER = {
-  actor: "You ended it.", subject: "The customer ended it.", lead: "A lead ended it.", admin: "An administrator ended it.",
+  actor: "You ended it.", subject: "The customer ended it.", staff: "A lead or an administrator ended it.",
+  clock: "Its time is over.", grace: "No device ran for a while.", session_ended: "You were signed out.",
+  user_disabled: "An account was closed.", client_disabled: "The application was switched off.",
 };
+/** @type {Record<string, string>} */
 const OVER_BY_STATE = {
-  denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over, or somebody else ended it.",
+  denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over.",
 };
+const NOT_PASSED = "The app could not be signed in.";
 const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
 
-const root = document.querySelector("#embed");
-const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const root = /** @type {HTMLElement} */ (document.querySelector("#embed"));
+/** @param {string} name */
+const part = (name) => /** @type {HTMLElement & {disabled: boolean}} */ (root.querySelector(`[data-part="${name}"]`));
 const reports = new Reports();
+/** @type {Device | undefined} */
 let device;
 let begun = false;
 let over = false;
@@ -38,36 +49,49 @@ let shut = false; // there is no device any more
 let ending = false;
 let wanted = false; // the app waits for a fresh value by deep link
 let passing = false;
+let pending = ""; // what the impersonation waits for
+let prepared = false;
 
+/** @param {string} words */
 function say(words) { if (part("status").textContent !== words) part("status").textContent = words; }
 
-// What went wrong, with a button for what a person may do about it.
+/**
+ * What went wrong, with a button for what a person may do about it.
+ * @param {string} [words]
+ * @param {string} [label]
+ * @param {() => unknown} [act]
+ */
 function trouble(words, label, act) {
   part("trouble").hidden = !words;
   part("words").textContent = words ?? "";
   part("again").hidden = !act;
-  if (act) part("again").textContent = label;
-  part("again").onclick = act ? () => { trouble(); act(); } : null;
+  if (act) part("again").textContent = label ?? "";
+  part("again").onclick = act ? () => { trouble(); void act(); } : null;
 }
 
+/** @param {DeviceState} state */
 function shown(state) {
   part("restart").disabled = !["running", "warned"].includes(state.name);
+  part("restart").hidden = !["starting", "running", "warned"].includes(state.name);
   part("place").classList.toggle("on", ["running", "warned", "starting"].includes(state.name));
   if (over || shut || ending) return;
   if (state.name !== "failed") trouble();
   if (state.name === "asking") { reports.stage("requested"); say("Asking for a device …"); }
   if (state.name === "queued") say(`Waiting for a device: number ${state.position} in the queue.`);
   if (state.name === "starting") { reports.stage("started"); say("The device starts …"); }
-  if (state.name === "running") say("The device runs.");
+  if (state.name === "running") runs();
   if (state.name === "warned") {
     say("");
     const words = `The device closes in ${state.secondsRemaining} seconds because nobody touches it.`;
-    trouble(words, "Keep it running", () => device.keep().catch(() => undefined));
+    trouble(words, "Keep it running", () => device?.keep().catch(() => undefined));
   }
-  if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device.start()); }
+  if (state.name === "failed") { say(""); trouble(FAILED[state.why], "Try again", () => device?.start()); }
   if (state.name === "ended") closed("The device was closed. For a short time you can start a new one without asking again.");
 }
 
+function runs() { say(pending ? `The device is ready, with nobody signed in. ${WAITING[pending]}` : "The device runs."); }
+
+/** @param {DeviceEvent} event */
 function happened(event) {
   if (event.event === "firstFrame") return reports.stage("first_frame");
   if (event.event === "appLaunch") {
@@ -81,9 +105,10 @@ function happened(event) {
 async function pass() {
   passing = true;
   const { status, body } = await call("code");
+  wanted = [0, 429, 503].includes(status);
+  const opened = status === 200 && (await device?.open(body.url).then(() => true, () => false));
   passing = false;
-  wanted = status === 429 || status === 0;
-  if (status === 200) await device?.open(body.url).catch(() => undefined);
+  if (!opened && !wanted && device && !over) trouble(NOT_PASSED, "Try again", () => { wanted = true; });
 }
 
 async function begin() {
@@ -105,7 +130,10 @@ async function begin() {
   await device.start();
 }
 
-// The device is gone, the impersonation may go on: End stays, and the time that is left to open another.
+/**
+ * The device is gone, the impersonation may go on: End stays, and the time that is left to open another.
+ * @param {string} words
+ */
 async function closed(words, { ran = true } = {}) {
   if (shut || over) return;
   shut = begun = true;
@@ -123,6 +151,10 @@ async function closed(words, { ran = true } = {}) {
   await poll();
 }
 
+/**
+ * @param {string} heading
+ * @param {string} words
+ */
 function finish(heading, words) {
   if (over) return;
   over = true;
@@ -164,14 +196,24 @@ async function poll() {
   else if (silent > 5) say("The server does not answer. Trying again …");
 }
 
+/** @param {Record<string, any>} state as the server tells it */
 function keepUp(state) {
   heard = counted = performance.now();
   left = state.seconds_left;
   count();
-  const waiting = PENDING.includes(state.state);
+  const waiting = state.pending;
+  const decided = pending && !waiting;
+  pending = waiting ? state.state : "";
+  if (decided) part("acting").textContent = `You act as ${state.subject}`;
+  if (decided) part("clock").textContent = "Time left";
   if (!waiting && state.state !== "active") return finish("This is over", OVER[state.end_reason] ?? OVER_BY_STATE[state.state]);
   if (shut) return undefined;
-  if (waiting && state.how !== "deep_link") return say(WAITING[state.state]);
+  if (waiting && state.how !== "deep_link") {
+    if (!prepared) void loadSdk(root.dataset.sdk).catch(() => undefined); // what can be had before the answer
+    prepared = true;
+    return say(WAITING[state.state]);
+  }
+  if (decided && device?.state.name === "running") runs();
   if (wanted && !passing && !waiting && device) void pass();
   if (device && state.device_ended) return closed("The device was closed because this page was not heard of for a while.");
   if (begun) return undefined;
@@ -204,7 +246,14 @@ addEventListener("pagehide", () => {
   reports.send({ keepalive: true });
 });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void poll(); });
-const ticker = new Worker(root.dataset.ticker, { type: "module" });
-ticker.onmessage = () => { count(); void poll(); if (begun) reports.send(); };
+const ticker = new Worker(root.dataset.ticker ?? "", { type: "module" });
+let ticks = 0;
+ticker.onmessage = () => {
+  ticks += 1;
+  if (ticks % 2 && !pending) return; // the answer to a request is worth asking for more often
+  count();
+  void poll();
+  if (begun) void reports.send();
+};
 count();
 void poll();

@@ -3,11 +3,12 @@
 // @ts-check
 
 /**
- * What a device is about; `why` of `failed` is `sdk`, `device` or `not_ready`.
+ * What a device is about, and why there is none.
+ * @typedef {"sdk" | "device" | "not_ready"} Failure
  * @typedef {{name: "asking" | "starting" | "running" | "ended"}
  *   | {name: "queued", position: number}
  *   | {name: "warned", secondsRemaining: number}
- *   | {name: "failed", why: string}} DeviceState
+ *   | {name: "failed", why: Failure}} DeviceState
  *
  * An event as it may be told: never with text, labels, values, keys or coordinates.
  * @typedef {{event: string, at: string, element?: {type?: string, identifier?: string}}} DeviceEvent
@@ -22,6 +23,7 @@
 
 const SDK = "https://js.appetize.io/embed.js";
 const HEARTBEAT_MS = 15000;
+/** @type {Record<string, string>} */
 const KINDS = { tap: "tap", swipe: "swipe", keypress: "keypress", type: "type", typeText: "type" };
 const PRESSED = ["mousedown", "touchstart", "keydown"];
 
@@ -34,22 +36,34 @@ export class HandoffError extends Error {
   }
 }
 
+/** @type {Promise<AppetizeSdk> | undefined} */
+let loading;
+
 /**
  * Load the SDK, once; a load that failed can be tried again.
  * @param {string} [sdkUrl]
- * @returns {Promise<any>}
+ * @returns {Promise<AppetizeSdk>}
  */
 export function loadSdk(sdkUrl = SDK) {
-  const known = /** @type {any} */ (window).appetize;
-  if (known) return Promise.resolve(known);
+  if (window.appetize) return Promise.resolve(window.appetize);
+  loading ??= load(sdkUrl).finally(() => { loading = undefined; });
+  return loading;
+}
+
+/**
+ * @param {string} sdkUrl
+ * @returns {Promise<AppetizeSdk>}
+ */
+function load(sdkUrl) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = sdkUrl;
-    script.onload = () => resolve(/** @type {any} */ (window).appetize);
-    script.onerror = () => {
+    const failed = () => {
       script.remove();
       reject(new Error("The SDK did not load."));
     };
+    script.onload = () => (window.appetize ? resolve(window.appetize) : failed());
+    script.onerror = failed;
     document.head.append(script);
   });
 }
@@ -57,17 +71,22 @@ export function loadSdk(sdkUrl = SDK) {
 /** A device for one configuration. */
 export class Device {
   #options;
+  /** @type {AppetizeConfig} */
   #configuration;
+  /** @type {HTMLIFrameElement | undefined} */
   #frame;
+  /** @type {AppetizeClient | undefined} */
   #client;
+  /** @type {AppetizeSession | undefined} */
   #session;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   #busy = false;
   #over = false;
   /** @type {DeviceState} */
   state = { name: "asking" };
 
-  /** @param {Options & {configuration: Record<string, unknown>}} options */
+  /** @param {Options & {configuration: AppetizeConfig}} options */
   constructor({ configuration, ...options }) {
     this.#options = options;
     this.#configuration = configuration;
@@ -140,6 +159,7 @@ export class Device {
     return client;
   }
 
+  /** @param {AppetizeSession} session */
   #hear(session) {
     if (this.#over) return void session.end();
     this.#session = session;
@@ -153,8 +173,8 @@ export class Device {
       this.#happened("inactivityWarning");
       this.#tell({ name: "warned", secondsRemaining });
     });
-    session.on("action", (action) => this.#touched(KINDS[action?.type] ?? "action", action?.element));
-    session.on("interaction", (touch) => this.#interacted(touch?.type));
+    session.on("action", (action) => this.#touched(action));
+    session.on("interaction", (touch) => this.#interacted(touch.type));
     session.on("orientationChanged", () => this.#happened("orientationChanged"));
     session.on("openUrlCompleted", () => this.#happened("openUrl"));
     session.on("error", () => this.#happened("error"));
@@ -165,17 +185,25 @@ export class Device {
   }
 
   // Where actions are recorded, they say the same and more.
+  /** @param {string} type */
   #interacted(type) {
     if (this.state.name === "warned") this.#tell({ name: "running" });
     if (this.#configuration.record !== true && PRESSED.includes(type)) this.#happened("interaction");
   }
 
-  #touched(event, element) {
-    const { attributes = {}, type } = element ?? {};
-    const identifier = attributes["resource-id"] ?? attributes.accessibilityIdentifier;
-    this.#happened(event, element && { type, identifier });
+  /** @param {import("@appetize/playwright").RecordedAction} action */
+  #touched(action) {
+    const element = "element" in action ? action.element : undefined;
+    const { "resource-id": android, accessibilityIdentifier: ios } = element?.attributes ?? {};
+    const identifier = android ?? ios;
+    const named = typeof identifier === "string" ? { identifier } : {};
+    this.#happened(KINDS[action.type] ?? "action", element && { type: element.type, ...named });
   }
 
+  /**
+   * @param {string} event
+   * @param {DeviceEvent["element"]} [element]
+   */
   #happened(event, element) {
     this.#options.onEvent?.({ event, at: new Date().toISOString(), ...(element && { element }) });
   }
@@ -188,11 +216,13 @@ export class Device {
     this.#tell({ name: "ended" });
   }
 
+  /** @param {Failure} why */
   #failed(why) {
     if (this.#over || this.#session || this.state.name === "failed") return;
     this.#tell({ name: "failed", why });
   }
 
+  /** @param {DeviceState} state */
   #tell(state) {
     this.state = state;
     this.#options.onState?.(state);

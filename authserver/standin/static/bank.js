@@ -56,10 +56,10 @@ export class Bank {
     const { person } = this.#data;
     if (person !== null) {
       this.#message(`Signed in as ${person}`, "(this device)");
-      if (!(await pause(0.7, signal))) return;
+      if (!(await pause(0.35, signal))) return;
       this.#data.person = null;
       this.#message(`Signing ${person} out …`);
-      if (!(await pause(0.4, signal))) return;
+      if (!(await pause(0.2, signal))) return;
     }
     if (typeof value === "string" && value) await this.#signIn(value, signal);
     else this.#message("Nobody is signed in", "The app was given nothing to sign in with.");

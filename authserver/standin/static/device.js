@@ -6,7 +6,10 @@ const BOOT_SECONDS = 0.4;
 const WARNINGS = [30, 20, 10]; // seconds before the end for want of interaction
 const WATCH_MS = 200;
 const IOS_LINK = 2048; // characters that a deep link may have on iOS; the rest is cut
-const MODELS = { android: ["pixel7", "Pixel 7", "13.0", 1080, 2400], ios: ["iphone14pro", "iPhone 14 Pro", "17.2", 1179, 2556] };
+const MODELS = { // their screens in points; Android devices tell how many pixels are one
+  android: ["pixel7", "Pixel 7", "13.0", { width: 412, height: 915, devicePixelRatio: 2.625 }],
+  ios: ["iphone14pro", "iPhone 14 Pro", "17.2", { width: 393, height: 852 }],
+};
 
 export class Device {
   config = { record: true, debug: false };
@@ -26,10 +29,11 @@ export class Device {
   }
 
   get live() { return this.#live; }
+  get size() { return MODELS[this.platform][3]; }
   get platform() { return this.config.platform === "ios" ? "ios" : "android"; }
 
   about() {
-    const [type, name, osVersion, width, height] = MODELS[this.platform];
+    const [type, name, osVersion, size] = MODELS[this.platform];
     const app = { buildId: this.#build, publicKey: this.#build, name: "Demo Bank", bundle: this.#app.bundle, platform: this.platform };
     const { width: embedWidth, height: embedHeight } = document.documentElement.getBoundingClientRect();
     const screen = this.#screen.bounds();
@@ -38,7 +42,7 @@ export class Device {
       app,
       device: {
         type: this.config.device ?? type, name, osVersion, orientation: "portrait",
-        screen: { width, height, devicePixelRatio: 3 },
+        screen: { ...size },
         embed: {
           width: embedWidth, height: embedHeight,
           screen: { width: screen.width, height: screen.height, offset: { x: screen.x, y: screen.y } },

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const OWN = new URL(document.currentScript.src).origin;
+  const OWN = new URL(/** @type {HTMLScriptElement} */ (document.currentScript).src).origin;
   const ANSWER_MS = 15000;
   const LIMIT = 1000; // characters that one type() may send
   const clients = new WeakMap();
@@ -72,11 +72,19 @@
 
   class Session extends Emitter {
     #link;
+    /** @type {AppetizeSession["config"]} */
+    config;
+    /** @type {AppetizeSession["device"]} */
+    device;
+    /** @type {AppetizeSession["app"]} */
+    app;
 
     constructor(link, { config, device, app }) {
       super();
       this.#link = link;
-      Object.assign(this, { config, device, app });
+      this.config = config;
+      this.device = device;
+      this.app = app;
     }
 
     end() { return this.#link.call("endSession"); }
@@ -110,12 +118,17 @@
     #config = {};
     #session;
     #requesting;
+    /** @type {AppetizeClient["device"]} */
+    device = /** @type {any} */ (undefined); // known once it is connected
+    /** @type {AppetizeClient["app"]} */
+    app;
 
     // The device's answer to a configuration has what it made of it.
     adopt(link, { config, device, app }) {
       this.#link = link;
       this.#config = config;
-      Object.assign(this, { device, app });
+      this.device = device;
+      this.app = app;
     }
 
     drop(why) {
@@ -132,6 +145,7 @@
       return this.getConfig();
     }
 
+    /** @returns {Promise<Session>} */
     async startSession(config = {}) {
       await this.endSession();
       await this.setConfig(config);
@@ -153,7 +167,8 @@
     }
 
     #happened(event, value) {
-      if (event === "app" || event === "deviceInfo") this[event === "app" ? "app" : "device"] = value;
+      if (event === "app") this.app = value;
+      if (event === "deviceInfo") this.device = value;
       if (event === "session") this.#session = new Session(this.#link, value);
       if (event === "sessionEnded") {
         const session = this.#session;

@@ -4,6 +4,7 @@ import { Bank } from "./bank.js";
 import { Device } from "./device.js";
 import { Link } from "./link.js";
 import { Recorder } from "./recorder.js";
+import { Window } from "./window.js";
 
 const { build, embedders, param } = document.documentElement.dataset;
 const screen = document.querySelector("#screen");
@@ -54,8 +55,10 @@ const calls = {
 
 const bank = new Bank(running, { param, network: (value) => device.network(value) });
 const link = new Link(JSON.parse(embedders), calls);
-const device = new Device(build, { link, screen: view, app: bank });
+const told = [link]; // who hears the device's events
+const device = new Device(build, { link: { emit: (...event) => told.forEach((each) => each.emit(...event)) }, screen: view, app: bank });
 const recorder = new Recorder(screen, device, bank.bundle);
+if (window.parent === window) told.push(new Window(device, recorder, screenshot));
 
 play.addEventListener("click", () => void device.request());
 for (const kind of ["pointerdown", "pointerup", "click", "keydown"]) { // where the page only wants to show

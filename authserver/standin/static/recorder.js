@@ -1,6 +1,8 @@
 // What a person, or the page through `tap`, `type`, `keypress` and `swipe`, does on the screen; told as the vendor tells it.
 
 const SWIPE_PIXELS = 12;
+const KEYS = { "\r": "Enter", "\t": "Tab", "\b": "Backspace" };
+const SELECTABLE = ["type", "path", "source"];
 const KINDS = {
   android: { BUTTON: "android.widget.Button", INPUT: "android.widget.EditText", LI: "android.view.ViewGroup" },
   ios: { BUTTON: "UIButton", INPUT: "UITextField", LI: "UITableViewCell" },
@@ -34,7 +36,8 @@ export class Recorder {
     const [x, y] = this.#down ? [event.clientX - this.#down.clientX, event.clientY - this.#down.clientY] : [0, 0];
     if (Math.hypot(x, y) < SWIPE_PIXELS) return;
     const { width, height } = this.#screen.getBoundingClientRect();
-    const moves = [{ x: 0, y: 0, t: 0 }, { x: x / width, y: y / height, t: event.timeStamp - this.#down.timeStamp }];
+    const seconds = (event.timeStamp - this.#down.timeStamp) / 1000;
+    const moves = [{ x: 0, y: 0, t: 0 }, { x: x / width, y: y / height, t: seconds }];
     this.#touched("swipe", this.#down, { moves });
   }
 
@@ -60,8 +63,8 @@ export class Recorder {
   #touched(type, event, more) {
     const touched = event.target.closest?.("[data-id]");
     const coordinates = this.#at(event);
-    const { width, height } = this.#screen.getBoundingClientRect();
-    const position = { x: coordinates.x / width, y: coordinates.y / height };
+    const { width, height } = this.#device.size;
+    const position = { x: coordinates.x / (width - 1), y: coordinates.y / (height - 1) };
     const element = touched && this.#screen.contains(touched) ? { element: this.describe(touched) } : {};
     this.#device.action({ type, time: event.timeStamp, appId: this.#bundle, coordinates, position, ...element, ...more });
   }
@@ -72,7 +75,14 @@ export class Recorder {
     const made = event.detail === 0 && event.type === "click" && touched; // a click without a pointer: its middle
     const x = made ? touched.x + touched.width / 2 : event.clientX;
     const y = made ? touched.y + touched.height / 2 : event.clientY;
-    return { x: Math.round(x - screen.x), y: Math.round(y - screen.y) };
+    return this.#points(x - screen.x, y - screen.y);
+  }
+
+  // The device's screen has more points than its picture has pixels.
+  #points(x, y) {
+    const { width, height } = this.#screen.getBoundingClientRect();
+    const { size } = this.#device;
+    return { x: Math.round((x * size.width) / width), y: Math.round((y * size.height) / height) };
   }
 
   // An element as the vendor describes one: with its text and values, which are nobody's to keep.
@@ -83,24 +93,46 @@ export class Recorder {
     const kind = KINDS[platform][touched.tagName] ?? OTHER[platform];
     const { x, y, width, height } = touched.getBoundingClientRect();
     const screen = this.#screen.getBoundingClientRect();
+    const [from, to] = [this.#points(x - screen.x, y - screen.y), this.#points(x - screen.x + width, y - screen.y + height)];
     const accessible = {
       accessibilityIdentifier: id, accessibilityLabel: text, accessibilityValue: touched.value ?? text,
     };
     const attributes = platform === "ios"
-      ? { class: kind, text, ...accessible }
+      ? { class: kind, text: touched.value || text, ...accessible }
       : { class: kind, "resource-id": `${this.#bundle}:id/${id}`, "content-desc": text, text: touched.value || text };
     return {
       type: kind, path: `${kind}[${id}]`, source: "native", attributes,
-      bounds: { x: x - screen.x, y: y - screen.y, width, height },
+      bounds: { ...from, width: to.x - from.x, height: to.y - from.y },
       ...(platform === "ios" && { accessibilityElements: [accessible] }),
     };
   }
 
+  everything() {
+    return [...this.#screen.querySelectorAll("[data-id]")].map((each) => ({ ...this.describe(each), children: [] }));
+  }
+
   // --- what the page does
 
-  tap({ element, position, coordinates } = {}) {
+  // An action as the vendor's client library words it.
+  play(action, matchIndex) {
+    const { type, element, coordinates, moves, text } = action;
+    if (type === "findElements") {
+      this.#device.heartbeat();
+      const found = this.#matching(element);
+      if (!found.length) throw problem("notFound", "No element found");
+      return { matchedElements: found.map((each) => this.describe(each)) };
+    }
+    if (type === "tap") return this.tap({ element, coordinates }, matchIndex);
+    if (type === "swipe") return this.swipe({ gesture: moves.at(-1).y < moves[0].y ? "up" : "down" });
+    if (type === "typeText") return this.type(text);
+    const key = action.character ?? action.key;
+    if (type === "keypress") return this.keypress({ key: KEYS[key] ?? key, shift: Boolean(action.shiftKey) });
+    throw problem("invalidArgument", "The device stand-in does not know this action");
+  }
+
+  tap({ element, position, coordinates } = {}, matchIndex = undefined) {
     this.#device.heartbeat();
-    const matched = element ? this.#find(element) : undefined;
+    const matched = element ? this.#find(element, matchIndex) : undefined;
     const target = matched ?? this.#under(position, coordinates);
     if (target.tagName === "INPUT") target.focus();
     target.click();
@@ -131,23 +163,31 @@ export class Recorder {
     return this.#played({ type: "keypress", key, shiftKey: shift });
   }
 
-  #find({ type, attributes = {} }) {
-    const fits = (candidate) => {
+  #find(selector, matchIndex) {
+    const found = this.#matching(selector);
+    if (matchIndex !== undefined && found[matchIndex]) return found[matchIndex];
+    if (!found.length) throw problem("notFound", "No element found");
+    if (found.length > 1) throw problem("ambiguousMatch", "More than one element matches");
+    return found[0];
+  }
+
+  #matching({ attributes = {}, ...more }) {
+    return [...this.#screen.querySelectorAll("[data-id]")].filter((candidate) => {
       const described = this.describe(candidate);
       const same = ([name, value]) => described.attributes[name] === value;
-      return (type === undefined || described.type === type) && Object.entries(attributes).every(same);
-    };
-    const found = [...this.#screen.querySelectorAll("[data-id]")].filter(fits);
-    if (found.length !== 1) throw new Error(found.length ? "More than one element matches" : "No element found");
-    return found[0];
+      return SELECTABLE.every((name) => more[name] === undefined || more[name] === described[name]) && Object.entries(attributes).every(same);
+    });
   }
 
   #under(position, coordinates) {
     const { x, y, width, height } = this.#screen.getBoundingClientRect();
     const share = (value) => (typeof value === "string" ? Number.parseFloat(value) / 100 : value);
-    const at = position ? [x + share(position.x) * width, y + share(position.y) * height] : [x + coordinates?.x, y + coordinates?.y];
+    const { size } = this.#device;
+    const at = position
+      ? [x + share(position.x) * width, y + share(position.y) * height]
+      : [x + (coordinates?.x * width) / size.width, y + (coordinates?.y * height) / size.height];
     const target = at.every(Number.isFinite) ? document.elementFromPoint(...at) : null;
-    if (!target || !this.#screen.contains(target)) throw new Error("That is not on the screen");
+    if (!target || !this.#screen.contains(target)) throw problem("invalidArgument", "That is not on the screen");
     return target;
   }
 
@@ -155,3 +195,5 @@ export class Recorder {
     return { playback: { action, timeout: 10000 }, matchedElements: matched ? [this.describe(matched)] : [] };
   }
 }
+
+function problem(errorId, message) { return Object.assign(new Error(message), { errorId }); }
