@@ -40,7 +40,7 @@ _VENDORS_NAMES = {
 
 
 def _script(value: str) -> str:
-    """Accept the address of a script: its origin stands in the embed page's policy, where no word may be added to it."""
+    """Accept a script's address: its origin stands in the embed page's policy, where no word may be added."""
     match = _SCRIPT.fullmatch(value)
     if match is None or not is_origin(match["origin"]):
         msg = "must be the address of a script such as https://js.appetize.io/embed.js"
