@@ -23,9 +23,12 @@ from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_IMPERSONATION, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
+from tests.browser.configuration_visits import CONFIGURATION
 from tests.browser.console_visits import CONSOLE
+from tests.browser.directory_visits import DIRECTORY
 from tests.browser.embed_visits import EMBED_VISITS
 from tests.browser.entrance import sign_in
+from tests.browser.lead_visits import LEAD
 from tests.conftest import Demo
 from tests.world import REASON
 
@@ -443,5 +446,8 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
+    **CONFIGURATION,
+    **LEAD,
     **EMBED_VISITS,
+    **DIRECTORY,
 }
