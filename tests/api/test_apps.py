@@ -104,6 +104,10 @@ def test_changing_nothing_leaves_no_event(world: World) -> None:
         ({"timezone": "Mars/Olympus"}, "timezone", "time zone"),
         ({"allowed_origins": [PAGE, "nonsense"]}, "allowed_origins.1", "origin"),
         ({"sdk_url": "js.appetize.io"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io 'unsafe-inline' */embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io; frame-ancestors */embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://*/embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io@evil.example/embed.js"}, "sdk_url", "address of a script"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
