@@ -28,7 +28,8 @@ MAX_BYTES = 48_000
 MAX_ROWS = 2000
 _MAX_CELL = 1024
 _ROW = "(row)"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@|%\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""How a formula begins (CWE-1236), also as a spreadsheet of East Asia reads it."""
 Error = dict[str, str]
 
 

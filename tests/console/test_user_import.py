@@ -93,10 +93,17 @@ def test_the_bad_rows_are_a_file_that_can_be_mended_and_brought_again(world: Wor
 def test_no_formula_comes_out_of_it(admin: Staff) -> None:
     """CWE-1236: a spreadsheet that opens the bad rows runs nothing; brought back, the text is what it was."""
     rows = io.StringIO()
-    csv.writer(rows).writerows([["username", "name", "country"], ["x y", FORMULA, "@SUM(1)"], ["-1+1", "+1", "\t=1"]])
+    csv.writer(rows).writerows(
+        [
+            ["username", "name", "country"],
+            ["x y", FORMULA, "@SUM(1)"],
+            ["-1+1", "+1", "\t=1"],
+            ["z z", "\uff1dcmd()", "|x"],
+        ]
+    )
     answer = send(admin, rows.getvalue(), "bad")
     cells = [cell for row in csv.reader(io.StringIO(answer.text)) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "|", "\uff1d"))]
     assert f"'{FORMULA}" in cells
     assert read(answer.text).rows[0].values["name"] == FORMULA
 
