@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from authserver.settings_types import OptionalOrigin, Origin, Seconds, Section, TimeZone
+from authserver.settings_types import OptionalOrigin, Origin, Seconds, Section, TimeZone, is_origin
 
 MAX_LINK_CHARS = 2048
 """Where iOS cuts a deep link."""
 PLACE = "{value}"
 
+_SCRIPT = re.compile(r"(?P<origin>https?://[^/]+)(/[A-Za-z0-9._~%/-]*)?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
 _BUILD = r"^[A-Za-z0-9_-]{1,128}$"
 _ANDROID_ONLY = ("timezone", "hide_passwords")
@@ -39,8 +40,9 @@ _VENDORS_NAMES = {
 
 
 def _script(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+    """Accept a script's address: its origin stands in the embed page's policy, where no word may be added."""
+    match = _SCRIPT.fullmatch(value)
+    if match is None or not is_origin(match["origin"]):
         msg = "must be the address of a script such as https://js.appetize.io/embed.js"
         raise ValueError(msg)
     return value

@@ -19,9 +19,14 @@ from pydantic import (
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
 
-def _origin(value: str) -> str:
+def is_origin(value: str) -> bool:
+    """Tell whether a text is an origin, and nothing besides."""
     match = _ORIGIN.fullmatch(value)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
+    return match is not None and int(match["port"] or 1) in range(1, 65536)
+
+
+def _origin(value: str) -> str:
+    if not is_origin(value):
         msg = "must be an origin such as https://login.example.com, in lower case, without a path"
         raise ValueError(msg)
     return value

@@ -7,7 +7,7 @@ from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
 from authserver.api.schemas import problems
-from authserver.api.schemas_configuration import KeyOut, KeysOut, RotateBody, RotatedOut
+from authserver.api.schemas_configuration import KeyOut, KeysOut, RotatedOut, RotateKeysBody
 from authserver.api.shapes import instant, moment
 from authserver.audit.events import KeyChanged
 from authserver.protocol.refusals import Conflict, InvalidRequest
@@ -29,7 +29,7 @@ def add_keys(blueprint: APIBlueprint) -> None:
         return KeysOut(items=items).model_dump(mode="json"), 200
 
     @blueprint.post("/keys/rotate", responses={201: RotatedOut, **problems(409)})
-    def rotate_keys(body: RotateBody) -> Answer:
+    def rotate_keys(body: RotateKeysBody) -> Answer:
         """Publish a new key, which takes over once validators have had time to fetch it."""
         present = _allowed()
         rotation = _rotate(present, body)
@@ -44,7 +44,7 @@ def add_keys(blueprint: APIBlueprint) -> None:
         return answer.model_dump(mode="json"), 201
 
 
-def _rotate(present: Call, body: RotateBody) -> Rotation:
+def _rotate(present: Call, body: RotateKeysBody) -> Rotation:
     keyring, keys = present.parts.configuration.keyring, present.parts.settings.keys
     if body.use == "audit" and body.alg is not None:
         raise InvalidRequest("keys.audit_alg", "The audit key has one algorithm; leave alg out.")

@@ -8,7 +8,7 @@ from flask_openapi.blueprint import APIBlueprint
 from authserver.api import cursors
 from authserver.api.call import Call, call
 from authserver.api.schemas import ImpersonationsOut
-from authserver.api.schemas_listing import EndAllBody, EndedOut, ImpersonationsQuery
+from authserver.api.schemas_listing import AllEndedOut, EndAllBody, ImpersonationsQuery
 from authserver.audit.events import ImpersonationsEnded
 from authserver.protocol.access import Relation, may_call
 from authserver.protocol.names import OPEN_STATES, State
@@ -31,7 +31,7 @@ def add_listing(blueprint: APIBlueprint) -> None:
         present.caller.demand(present.trace.endpoint)
         return _page(present, query).model_dump(mode="json"), 200
 
-    @blueprint.post("/impersonations/end", responses={200: EndedOut})
+    @blueprint.post("/impersonations/end", responses={200: AllEndedOut})
     def end_impersonations(body: EndAllBody) -> Answer:
         """End every impersonation, active or pending; all their tokens are dead at once."""
         present = call()
@@ -39,7 +39,7 @@ def add_listing(blueprint: APIBlueprint) -> None:
         by, work = present.caller.user_id, present.work
         ended = [record.id for record in present.parts.lifecycle.end_everything(work, by=by, reason=_BY_STAFF)]
         present.parts.trail.record(work, ImpersonationsEnded(by=by, reason=body.reason, count=len(ended)))
-        return EndedOut(ended=len(ended), ids=ended).model_dump(mode="json"), 200
+        return AllEndedOut(ended=len(ended), ids=ended).model_dump(mode="json"), 200
 
 
 def _page(present: Call, query: ImpersonationsQuery) -> ImpersonationsOut:

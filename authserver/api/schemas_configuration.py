@@ -82,7 +82,7 @@ class KeysOut(Out):
     items: list[KeyOut]
 
 
-class RotateBody(In):
+class RotateKeysBody(In):
     """Which key: `sig`, of `alg` (by default the one that signs access tokens), or the trail's own (`audit`)."""
 
     use: Literal["sig", "audit"] = "sig"

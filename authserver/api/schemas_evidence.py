@@ -117,7 +117,7 @@ class ReasonOut(Out):
     count: int
 
 
-class OutcomeOut(Out):
+class OutcomeCountOut(Out):
     """How many came to a state."""
 
     outcome: str
@@ -171,7 +171,7 @@ class StatisticsOut(Out):
     by_day: list[DayOut] = Field(description="Every day of the time, also one without any.")
     by_agent: list[AgentOut]
     by_reason: list[ReasonOut]
-    by_outcome: list[OutcomeOut]
+    by_outcome: list[OutcomeCountOut]
     lengths: list[LengthOut]
     refusals: list[RefusalOut]
     owed: OwedOut

@@ -50,7 +50,7 @@ class EndAllBody(In):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*\S[^\x00]*$")]
 
 
-class EndedOut(Out):
+class AllEndedOut(Out):
     """Which were ended by this call."""
 
     ended: int = Field(ge=0)

@@ -23,6 +23,8 @@ from authserver.settings import Settings, SettingsError
 from authserver.storage import keys, marks, resources
 from authserver.storage.database import install, unit_of_work
 from authserver.storage.tables import Resource
+from authserver.web.markers import Markers
+from authserver.web.vouching import Vouching
 
 DEMO_MARK = "demo"
 __all__ = ["DEMO_MARK", "Wired", "create_app", "from_environment", "prepare", "refuse_demo_data"]
@@ -44,10 +46,11 @@ def create_app(settings: Settings, clock: Clock | None = None, entropy: Entropy 
     install(app, settings.database)
     wired, refusals = wire(app, settings, clock, entropy, metrics)
     app.extensions["authserver"] = wired
-    add_edges(app, wired, refusals)
+    vouching = Vouching(Markers(wired.hasher, clock))
+    add_edges(app, wired, refusals, vouching)
     app.register_blueprint(operations(metrics, settings))
     app.register_error_handler(HTTPException, refusals.http_error)
-    harden(app, settings, wired.apps, refusals)
+    harden(app, settings, wired.apps, refusals, vouching)
     log_faults(app)
     return app
 

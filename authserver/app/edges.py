@@ -45,9 +45,10 @@ from authserver.web.browser import Browser
 from authserver.web.leaving import Leaving
 from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence, Trace
+from authserver.web.vouching import Vouching
 
 
-def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
+def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching) -> None:
     """Make the edges' parts of what is wired, and add their blueprints."""
     settings, clock = wired.settings, wired.clock
     minting = Minting(settings.issuer, settings.tokens)
@@ -164,7 +165,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence) -> None:
     app.register_api(rest)
     app.register_api(appetize)
     if settings.console.enabled:
-        add_console(app, wired)
+        add_console(app, wired, refusals, vouching)
 
 
 def _appetize(wired: Wired, minting: Minting) -> AppetizeParts:

@@ -14,6 +14,7 @@ from authserver.settings import Settings
 from authserver.storage.database import db, is_busy
 from authserver.web.limits import Anything, Limits, address_in
 from authserver.web.refusals import Evidence
+from authserver.web.vouching import Vouching
 
 ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
@@ -44,7 +45,7 @@ def operations(metrics: telemetry.Metrics, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def harden(app: OpenAPI, settings: Settings, apps: Apps, refusals: Evidence) -> None:
+def harden(app: OpenAPI, settings: Settings, apps: Apps, refusals: Evidence, vouching: Vouching) -> None:
     """Put the limits before everything, and the same headers on every answer."""
     fixed = {
         "X-Content-Type-Options": "nosniff",
@@ -76,6 +77,7 @@ def harden(app: OpenAPI, settings: Settings, apps: Apps, refusals: Evidence) -> 
         embed_origin=settings.appetize.embed_origin,
         max_body_bytes=settings.server.max_body_bytes,
         trusted_proxies=settings.server.trusted_proxies,
+        vouched=vouching.address,
         allowed_origins=allowed_origins,
         headers=fixed,
         turned_away=refusals.turn_away,

@@ -101,7 +101,7 @@ class ManagedApps:
         return self._shown(row)
 
     def _record(self, work: Work, row: StoredApp, action: str, by: str) -> None:
-        event = AppChanged(app=row.name, action=action, by=by, enabled=row.enabled, settings=row.settings)
+        event = AppChanged(app=row.name, action=action, by=by, enabled=row.enabled, settings=_told(row.settings))
         self._trail.record(work, event)
 
     def _configured(self, name: str) -> ShownApp:
@@ -119,6 +119,11 @@ class ManagedApps:
             created_at=row.created_at,
             changed_at=row.changed_at,
         )
+
+
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as the trail takes them, which has no fractions: a position is text there."""
+    return {name: str(value) if name == "location" else value for name, value in settings.items()}
 
 
 def _set(app: App) -> dict[str, Any]:

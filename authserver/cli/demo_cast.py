@@ -121,7 +121,8 @@ def _seed_clients(wired: Wired, work: Work) -> None:
     }
     plain = {"grant_types": [GRANT_CLIENT_CREDENTIALS], "ways": [], "default_resources": [API]}
     _seed_client(wired, work, "backend", "Support backend", **exchanging)
-    _seed_client(wired, work, "console", "Console", **_console(wired, exchanging))
+    if wired.settings.console.enabled:
+        _seed_client(wired, work, "console", "Console", **_console(wired, exchanging))
     _seed_client(wired, work, "other-backend", "Another backend", scopes=["accounts:read"], **plain)
     _seed_client(wired, work, "resource-server", "The bank's API", scopes=[], **plain)
 

@@ -48,7 +48,7 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
     """Answer a question in plain sentences. Nothing is written, and no attempt is counted."""
     session, now = work.session, server.clock.now()
     actor, subject = found(session, question.actor), found(session, question.subject)
-    client = _client(session, question.client, server.settings.console.client_id)
+    client = _client(session, question.client)
     target = _target(session, client, question.resources)
     ask = Ask(
         way=Way.USER_ID,
@@ -79,18 +79,18 @@ def explained(server: Wired, work: Work, question: Question) -> list[str]:
     ]
 
 
-def _client(session: DbSession, client_id: str | None, console: str) -> RegisteredClient:
-    """Return the client that is named, or the only one that may exchange besides the console's."""
+def _client(session: DbSession, client_id: str | None) -> RegisteredClient:
+    """Return the client that is named, or the only one that may begin an exchange: with a handle (C) it has begun."""
     if client_id is not None:
         client = clients.find(session, client_id)
         if client is None:
             refuse(f"{client_id}: no such client; see: authserver clients list")
         return client
-    able = [row.client_id for row in clients.listing(session) if GRANT_TOKEN_EXCHANGE in row.grant_types]
-    names = [name for name in able if name != console] or able
+    rows = [row for row in clients.listing(session) if GRANT_TOKEN_EXCHANGE in row.grant_types]
+    names = [row.client_id for row in rows if set(row.ways) - {Way.IMPERSONATION}] or [row.client_id for row in rows]
     if len(names) != 1:
         refuse(f"name the client with --client; those that may exchange: {', '.join(names) or 'none'}")
-    return _client(session, names[0], console)
+    return _client(session, names[0])
 
 
 def _target(session: DbSession, client: RegisteredClient, named: tuple[str, ...]) -> Target:

@@ -1,8 +1,9 @@
 """The one way in which the console speaks to the server: HTTP with time-outs, a token, and JSON."""
 
 import json
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -19,6 +20,8 @@ _STREAM_TIMEOUT = (2.0, 30.0)
 _WAIT_SECONDS = 5.0
 _MAX_BYTES = 4 * 1024 * 1024
 _CHUNK = 65536
+_PATH = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9_.~+-]+)+")
+"""Where a call can go: nothing that stood in a page's address makes it another place than was meant."""
 
 
 class ApiRefusedError(Exception):
@@ -46,8 +49,20 @@ class ApiUnavailableError(Exception):
 class ApiClient:
     """Calls the server at `server_url`, which answers to the host of `issuer`; so many calls at once."""
 
-    def __init__(self, issuer: str, server_url: str, *, max_calls: int, http: requests.Session | None = None) -> None:
-        """Speak over `http`; by default over a pool of connections that keeps no cookies and heeds no environment."""
+    def __init__(
+        self,
+        issuer: str,
+        server_url: str,
+        *,
+        max_calls: int,
+        forwarded: Callable[[str], Mapping[str, str]],
+        http: requests.Session | None = None,
+    ) -> None:
+        """Speak over `http`; by default over a pool of connections that keeps no cookies and heeds no environment.
+
+        `forwarded` gives the headers that tell a person's address, so that the server believes it.
+        """
+        self._forwarded = forwarded
         self._server_url = server_url
         self._headers = {"Host": urlsplit(issuer).netloc, "User-Agent": "authserver-console"}
         self._slots = threading.BoundedSemaphore(max_calls)
@@ -66,11 +81,10 @@ class ApiClient:
     ) -> Any:  # noqa: ANN401 - JSON
         """Call the API with a person's token; return its JSON. Raises ApiRefusedError or ApiUnavailableError.
 
-        `address` is the person's, for a server that believes it of the console's own address; `patience` is how many
-        seconds the server may take, where that is longer than usual.
+        `address` is the person's; `patience` is how many seconds the server may take, where that is more than usual.
         """
         timeout = _TIMEOUT if patience is None else (_TIMEOUT[0], patience)
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **_forwarded(address)}
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **self._forwarded(address)}
         with self._answer(method, path, params=_given(query), json=body, headers=headers, timeout=timeout) as response:
             return _read(response)
 
@@ -82,7 +96,7 @@ class ApiClient:
 
     def stream(self, path: str, token: str, *, query: Mapping[str, Any] | None = None, address: str = "") -> Any:  # noqa: ANN401
         """Open an answer of any length: an iterator of bytes with `headers` and `close()`; it takes no slot."""
-        headers = {"Authorization": f"Bearer {token}", **_forwarded(address)}
+        headers = {"Authorization": f"Bearer {token}", **self._forwarded(address)}
         response = self._send("GET", path, params=_given(query), headers=headers, timeout=_STREAM_TIMEOUT)
         if response.status_code != HTTPStatus.OK:
             with response:
@@ -101,6 +115,8 @@ class ApiClient:
             self._slots.release()
 
     def _send(self, method: str, path: str, *, headers: Mapping[str, str], **more: Any) -> requests.Response:  # noqa: ANN401
+        if _PATH.fullmatch(path) is None:
+            raise ApiRefusedError(HTTPStatus.NOT_FOUND, {})
         try:
             return self.http.request(
                 method,
@@ -141,6 +157,9 @@ class Opened:
 
 def _read(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
     """Return an answer's JSON; anything else, and anything too large, is no answer."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    if kind == "text/event-stream":  # it has no end, and would hold its place until then
+        raise ApiUnavailableError("not JSON")
     try:
         content = b""
         for chunk in response.iter_content(_CHUNK):
@@ -165,10 +184,6 @@ def _session(connections: int) -> requests.Session:
     http.mount("https://", adapter)
     http.mount("http://", adapter)
     return http
-
-
-def _forwarded(address: str) -> dict[str, str]:
-    return {"X-Forwarded-For": address} if address else {}
 
 
 def _given(query: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -56,6 +56,8 @@ def _admit(blueprint: Blueprint, parts: ConsoleParts) -> None:
 
     @blueprint.before_request
     def find_session() -> None:
+        if not _is_visit():
+            raise NotOurFormError("console.fetched_elsewhere")
         if request.endpoint in OPEN:
             return
         session = Session.find(parts, cookie(parts))
@@ -83,7 +85,8 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
         return begin(parts, Wanted.by(_wanted_path(), error, person=_person()))
 
     @blueprint.errorhandler(NotOurFormError)
-    def not_ours(_error: NotOurFormError) -> Response:
+    def not_ours(error: NotOurFormError) -> Response:
+        parts.refused(str(error), _person())
         words = "This page is out of date, or it was not ours. Load it again, then try again."
         return problem_page(403, "Nothing was done", words, **frame())
 
@@ -104,6 +107,18 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
         if error.code == 404:  # noqa: PLR2004 - Not Found
             return _nothing_here()
         return problem_page(error.code or 500, "This did not work", error.description or "", **frame())
+
+
+def _is_visit() -> bool:
+    """Tell whether our own pages ask, or somebody comes by a link (Fetch Metadata): nothing here is a part of others'.
+
+    A page of a sibling host would have our cookies sent along.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if site in {"same-origin", "none"}:
+        return True
+    navigates = request.headers.get("Sec-Fetch-Mode") == "navigate"
+    return navigates and request.method in {"GET", "HEAD"} and request.headers.get("Sec-Fetch-Dest") == "document"
 
 
 def _nothing_here() -> Response:

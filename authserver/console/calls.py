@@ -30,7 +30,7 @@ class StepUpNeededError(Exception):
 
 
 class NotOurFormError(Exception):
-    """A form without its proof, or from another origin (CSRF)."""
+    """A form without its proof, or from another origin (CSRF); the reason is for the trail."""
 
 
 @dataclass(slots=True)
@@ -102,9 +102,9 @@ class Call:
         """Raise NotOurFormError unless the form was made for this session and comes from our own origin."""
         origin, proof = request.headers.get("Origin"), request.form.get("csrf", "")
         if origin is not None and origin != self.parts.issuer:
-            raise NotOurFormError
+            raise NotOurFormError("console.csrf_origin")
         if not hmac.compare_digest(self.session.csrf.encode(), proof.encode("utf-8", "replace")):
-            raise NotOurFormError
+            raise NotOurFormError("console.csrf_token")
 
     def tell(self, words: str, kind: str = "good") -> None:
         """Say something at the top of the next page: `good`, `warn` or `bad`."""

@@ -2,7 +2,7 @@
 
 import re
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 
 from authserver.console import timeline
 from authserver.console.answers import go
@@ -34,13 +34,13 @@ def add_impersonations(blueprint: Blueprint) -> None:
     @blueprint.get("/impersonations/<impersonation_id>")
     def impersonation(impersonation_id: str) -> Response:
         here = call()
-        return _one(here, here.get(f"{_API}/{impersonation_id}"))
+        return _one(here, _read(here, impersonation_id))
 
     @blueprint.get("/impersonations/<impersonation_id>/now")
     def now(impersonation_id: str) -> Response:
         """Answer what changes of its page."""
         here = call()
-        it = here.get(f"{_API}/{impersonation_id}")
+        it = _read(here, impersonation_id)
         return part("now.html", **_seen(here, it))
 
     @blueprint.get("/impersonations/<impersonation_id>/timeline")
@@ -90,6 +90,14 @@ def _listing(here: Call, title: str, **own: Json) -> Response:
     return page("impersonations.html", title=title, found=found, filters=filters, states=_STATES)
 
 
+def _read(here: Call, impersonation_id: str) -> Json:
+    """Return one; the API has other things beside them, such as `options`, and what is none is not there."""
+    found = here.get(f"{_API}/{impersonation_id}")
+    if found.get("id") != impersonation_id:
+        abort(404)
+    return found
+
+
 def _one(here: Call, it: Json, *, status: int = 200, alert_words: str = "") -> Response:
     seen = {**_seen(here, it), **_told(here, it)}
     return page("impersonation.html", status, **seen, alert_words=alert_words, typed=here.typed())
@@ -124,7 +132,7 @@ def _do(impersonation_id: str, verb: str, body: Json, words: str = "") -> Respon
     try:
         here.post(f"{_API}/{impersonation_id}/{verb}", body)
     except ApiRefusedError as refusal:
-        it = here.get(f"{_API}/{impersonation_id}")
+        it = _read(here, impersonation_id)
         return _one(here, it, status=refusal.status, alert_words=refusal.words)
     if words:
         here.tell(words)
@@ -138,15 +146,15 @@ def _open_device(here: Call, impersonation_id: str) -> Response:
     wanted = request.form.get("app") or (opening.get("app") if opening.get("id") == impersonation_id else "")
     app = wanted if wanted in apps else next(iter(apps), None)
     if app is None:
-        return _one(here, here.get(f"{_API}/{impersonation_id}"), status=409, alert_words=_NO_APP)
+        return _one(here, _read(here, impersonation_id), status=409, alert_words=_NO_APP)
     try:
         handed = here.post("/appetize/handoffs", {"impersonation": impersonation_id, "app": app})
     except ApiRefusedError as refusal:
-        it = here.get(f"{_API}/{impersonation_id}")
+        it = _read(here, impersonation_id)
         return _one(here, it, status=refusal.status, alert_words=refusal.words)
     url = str(handed.get("embed_url") or "")
     if not url.startswith(f"{here.parts.issuer}/"):
-        return _one(here, here.get(f"{_API}/{impersonation_id}"), status=409, alert_words=_NO_PAGE)
+        return _one(here, _read(here, impersonation_id), status=409, alert_words=_NO_PAGE)
     return go(url)
 
 

@@ -1,5 +1,7 @@
 """A lead's pages: what waits for a decision, and all that runs."""
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, request, url_for
 
 from authserver.console.answers import go
@@ -9,6 +11,8 @@ from authserver.console.calls import Call, Json, call, page, part
 _API = "/api/v1/impersonations"
 _PAGE = 100
 _SHORTER = (300, 600, 900, 1800, 3600, 7200)
+_WITHHOLDINGS = {86_400: "After a day", 7 * 86_400: "After a week", 30 * 86_400: "After 30 days"}
+_CHANGED = "This is not as it was when you looked. See what it says now, then decide."
 _KINDS = {"approve": "Approved.", "deny": "Denied."}
 
 
@@ -43,9 +47,16 @@ def add_lead(blueprint: Blueprint) -> None:
 
 
 def _waiting(here: Call) -> dict[str, Json]:
-    """Return what the API says that waits for this lead, the oldest first: it ends first too."""
-    found = here.get(_API, waiting_for="me", limit=_PAGE)
-    return {"waiting": [_asked(it) for it in reversed(found["items"])], "more_wait": found["next_cursor"] is not None}
+    """Return what waits for an approval that this person has no part in, the oldest first: it ends first too."""
+    found = here.get(_API, waiting_for="approval", limit=_PAGE)
+    others = [it for it in reversed(found["items"]) if here.me.id not in {it["actor"]["id"], it["subject"]["id"]}]
+    withheld = here.get(f"{_API}/options")["withholding_reason_codes"] if others and here.me.may("impersonate") else []
+    return {
+        "waiting": [{**_asked(it), "may_withhold": it["reason_code"] in withheld} for it in others],
+        "withholdings": _WITHHOLDINGS,
+        "more_wait": found["next_cursor"] is not None,
+        "decides": here.me.may("impersonations:approve", "lead"),
+    }
 
 
 def _asked(it: Json) -> Json:
@@ -69,13 +80,17 @@ def _decide(here: Call, impersonation_id: str) -> Response:
     seconds = request.form.get("expires_in", type=int)
     if decision == "approve" and seconds:
         body["expires_in"] = seconds
+    withhold = request.form.get("withhold", type=int)
+    if decision == "approve" and withhold:
+        body["withhold_notice_until"] = withhold
     if request.form.get("digest"):
         body["digest"] = request.form["digest"]
     try:
         decided = here.post(f"{_API}/{impersonation_id}/approval", body)
     except ApiRefusedError as refusal:
         kept = {"id": impersonation_id, "remark": remark, "expires_in": seconds}
-        return page("queue.html", refusal.status, **_waiting(here), alert_words=refusal.words, kept=kept)
+        words = _CHANGED if refusal.status == HTTPStatus.CONFLICT else refusal.words
+        return page("queue.html", refusal.status, **_waiting(here), alert_words=words, kept=kept)
     here.tell(f"{_KINDS.get(decision, 'Done.')} {decided['actor']['name']} for {decided['subject']['name']}.")
     return go(url_for("console.queue"))
 

@@ -1,4 +1,4 @@
-"""Moments and lengths in words; `console.js` puts moments into the reader's own zone."""
+"""Moments and durations in words; `console.js` puts moments into the reader's own zone."""
 
 from datetime import UTC, datetime
 
@@ -32,3 +32,11 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     hours, minutes = divmod(whole // _MINUTE, _MINUTE)
     return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes or not hours else [])])
+
+
+def moment_of(text: str | None) -> int | None:
+    """Return an instant of the API as seconds since the epoch."""
+    try:
+        return int(datetime.fromisoformat(text or "").timestamp())
+    except ValueError:
+        return None

@@ -54,6 +54,8 @@ class ConsoleParts:
     """Gives seconds since the epoch."""
     token: Callable[[], str]
     """Gives 256 random bits as text."""
+    refused: Callable[[str, str], None]
+    """Is told the reason of each refusal of the console's own, and the person's id, empty for a stranger."""
     serve: Callable[[Blueprint, Path], Callable[[str], str]]
     """Has a blueprint serve a folder of assets at `/static/<name>`, and returns what gives their addresses."""
 

@@ -10,7 +10,7 @@ from authserver.console.parts import ConsoleParts
 
 Content = dict[str, Any]
 _EARLY_SECONDS = 30
-_RENEWING_SECONDS = 15
+_RENEWING_SECONDS = 30  # longer than a call can take: a refresh token that is sent twice ends the session
 _TRIES = 8
 _POLL_SECONDS = 0.1
 _POLLS = 60

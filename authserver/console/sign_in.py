@@ -76,6 +76,7 @@ def add_sign_in(blueprint: Blueprint, parts: ConsoleParts) -> None:
         try:
             return _finish(parts)
         except UntrustworthySignInError:
+            parts.refused("console.sign_in_untrustworthy", "")
             return problem_page(400, "You could not be signed in", _FAILED, again=True)
 
     @blueprint.post("/sign-out")
@@ -130,6 +131,7 @@ def _finish(parts: ConsoleParts) -> Response:
     fits = _BINDING.fullmatch(binding) and _BINDING.fullmatch(state)
     kept = parts.store.take("sign_in", f"{binding}.{state}") if fits else None
     if kept is None:
+        parts.refused("console.sign_in_not_begun_here", "")
         return problem_page(400, "You could not be signed in", _STALE, again=True)
     if given.get("iss") != parts.issuer:  # RFC 9207 §2.4
         raise UntrustworthySignInError

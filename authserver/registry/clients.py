@@ -13,7 +13,7 @@ from authserver.protocol.refusals import Conflict
 from authserver.registry.client_fields import LISTS, SECRET, client_id_wrongs, parsed, wrongs
 from authserver.registry.hands import take_hold
 from authserver.registry.refusals import OfOneself, Taken, Unfit, Unknown, Wrong
-from authserver.storage import DbSession, clients
+from authserver.storage import DbSession, authorizations, clients
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.tokens.keyring import Keyring
@@ -72,6 +72,8 @@ class Clients:
         self._check(work.session, client_id, {**asdict(before), **stored}, stored)
         clients.change(work.session, client_id, **stored)
         self._record(work, client_id, "changed", {"fields": sorted(stored), **_spoken(stored)}, by=by)
+        if not set(stored.get("redirect_uris", ())) <= set(before.redirect_uris):
+            authorizations.withdraw_all(work.session, client_id)  # nobody has allowed that it answers there
         method = stored.get("auth_method", before.auth_method)
         if method == before.auth_method or method != SECRET:
             return None

@@ -128,6 +128,11 @@ def withdraw(session: DbSession, user_id: str, client_id: str) -> bool:
     return session.execute(statement.returning(ClientGrant.client_id)).one_or_none() is not None
 
 
+def withdraw_all(session: DbSession, client_id: str) -> None:
+    """Take back what anybody has allowed a client."""
+    session.execute(delete(ClientGrant).where(ClientGrant.client_id == client_id))
+
+
 def forget(session: DbSession, *, before: int) -> None:
     """Drop codes and refresh tokens that expired before an instant."""
     session.execute(delete(AuthorizationCode).where(AuthorizationCode.expires_at < before))

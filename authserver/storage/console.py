@@ -49,6 +49,17 @@ def take(session: DbSession, kind: str, id_hash: str, *, now: int) -> str | None
     return session.scalars(statement.returning(ConsoleSession.sealed)).one_or_none()
 
 
+def crowd_out(session: DbSession, kind: str, *, keep: int) -> None:
+    """Delete all of a kind but the newest."""
+    surplus = (
+        select(ConsoleSession.id_hash)
+        .where(ConsoleSession.kind == kind)
+        .order_by(ConsoleSession.created_at.desc(), ConsoleSession.id_hash)
+        .offset(keep)
+    )
+    session.execute(delete(ConsoleSession).where(ConsoleSession.id_hash.in_(surplus)))
+
+
 def forget(session: DbSession, *, before: int) -> None:
     """Delete what expired before an instant."""
     session.execute(delete(ConsoleSession).where(ConsoleSession.expires_at < before))

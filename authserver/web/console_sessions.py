@@ -13,6 +13,8 @@ from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
 _KINDS = {"session": SecretKind.CONSOLE_SESSION, "sign_in": SecretKind.CONSOLE_SIGN_IN}
 _PURPOSE = "console-session"
+_MOST = {"sign_in": 5_000}
+"""How many are kept of what strangers begin: whoever begins ever more crowds out sign-ins, and fills no disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class ConsoleSessions:
             work.lock()
             console.forget(work.session, before=now)
             console.add(work.session, row)
+            if kind in _MOST:
+                console.crowd_out(work.session, kind, keep=_MOST[kind])
 
     def read(self, kind: str, secret: str) -> Held | None:
         """Return what is kept under a secret; None when there is nothing, or nothing any more."""

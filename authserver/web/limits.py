@@ -8,6 +8,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from authserver.web.vouching import ENVIRON
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -21,6 +23,10 @@ AT_EMBED_ORIGIN = "authserver.at_embed_origin"
 
 OwnOrigins = Callable[[str], Container[str]]
 """Gives the origins that are allow-listed for a path, besides the issuer's own."""
+
+
+Vouched = Callable[[str], str | None]
+"""Gives the address that our own console vouches for in a header, None where it does not."""
 
 
 TurnedAway = Callable[[str, str, str], None]
@@ -57,6 +63,7 @@ class Limits:
         embed_origin: str,
         max_body_bytes: int,
         trusted_proxies: Iterable[str],
+        vouched: Vouched,
         allowed_origins: OwnOrigins,
         headers: Mapping[str, str],
         turned_away: TurnedAway,
@@ -72,6 +79,7 @@ class Limits:
         self._embed_hosts = _hosts(embed_origin) if embed_origin else frozenset()
         self._max_body_bytes = max_body_bytes
         self._proxies = tuple(trusted_proxies)
+        self._vouched = vouched
         self._allowed_origins = allowed_origins
         self._headers = tuple(headers.items())
         self._turned_away = turned_away
@@ -146,7 +154,9 @@ class Limits:
         return None
 
     def _address(self, environ: "WSGIEnvironment") -> str:
-        """Return the peer's address, or the one that a configured proxy vouches for, nearest first."""
+        """Return the peer's address, or the one that a configured proxy vouches for, nearest first, or our console."""
+        if ENVIRON in environ and (vouched := self._vouched(str(environ[ENVIRON]))) is not None:
+            return _plain_address(vouched)
         address = _plain_address(str(environ.get("REMOTE_ADDR", "")))
         hops = str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",") if self._proxies else []
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):

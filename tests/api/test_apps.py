@@ -74,6 +74,13 @@ def test_app_is_created_read_changed_and_disabled_with_an_event_of_each(world: W
     assert events[1]["settings"] == {**PLAIN, "language": "de"}
 
 
+def test_position_is_kept_as_numbers_and_told_as_text(world: World) -> None:
+    """The trail has no fractions."""
+    create(world, location=[59.33, -18])
+    assert world.api("GET", f"{APPS}/bank", "admin").json["settings"]["location"] == [59.33, -18.0]
+    assert world.events("app:changed")[-1]["settings"]["location"] == "[59.33, -18.0]"
+
+
 def test_changing_nothing_leaves_no_event(world: World) -> None:
     create(world)
     change(world)
@@ -97,6 +104,10 @@ def test_changing_nothing_leaves_no_event(world: World) -> None:
         ({"timezone": "Mars/Olympus"}, "timezone", "time zone"),
         ({"allowed_origins": [PAGE, "nonsense"]}, "allowed_origins.1", "origin"),
         ({"sdk_url": "js.appetize.io"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io 'unsafe-inline' */embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io; frame-ancestors */embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://*/embed.js"}, "sdk_url", "address of a script"),
+        ({"sdk_url": "https://js.appetize.io@evil.example/embed.js"}, "sdk_url", "address of a script"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

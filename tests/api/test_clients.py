@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS, GRANT_TOKEN_EXCHANGE, Role
+from authserver.storage import authorizations
 from tests.conftest import MakeWorld
 from tests.journeys.at_once import add_person, at_once, statuses
 from tests.world import API, Answer, World, error
@@ -314,3 +315,18 @@ def test_nobody_disables_the_client_that_they_are_using(world: World) -> None:
     refused = world.api("POST", f"{CLIENTS}/backend/disable", "admin")
     assert (refused.status_code, refused.json["error"]) == (409, "conflict")
     assert world.api("GET", f"{CLIENTS}/backend", "admin").json["in_use"] is True
+
+
+def test_who_is_to_be_answered_elsewhere_is_allowed_anew(world: World) -> None:
+    """Nobody who allowed a client has allowed that its answers go to an address that came later."""
+    person = world.id("agent")
+    register(world, redirect_uris=["https://crm.example/a", "https://crm.example/b"])
+    with world.work() as work:
+        work.lock()
+        authorizations.grant(work.session, person, "crm", ["openid"], now=world.clock.now())
+    change(world, "crm", redirect_uris=["https://crm.example/a"], name="CRM")
+    with world.work() as work:
+        assert authorizations.granted(work.session, person, "crm")
+    change(world, "crm", redirect_uris=["https://crm.example/a", "https://evil.example/"])
+    with world.work() as work:
+        assert not authorizations.granted(work.session, person, "crm")

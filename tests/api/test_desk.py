@@ -73,8 +73,7 @@ def test_options_say_what_a_start_may_say(world: World) -> None:
     assert (shown["reason_code_required"], shown["break_glass"]) == (False, False)
     assert (shown["modes"], shown["default_mode"]) == (["read_only"], "read_only")
     assert shown["expires_in"] == {"default": 3600, "maximum": 3600}
-    able = [{"client_id": "backend", "name": "Support backend"}, {"client_id": "console", "name": "Console"}]
-    assert (shown["client_id"], shown["clients"]) == ("backend", able)
+    assert (shown["client_id"], shown["clients"]) == ("backend", [{"client_id": "backend", "name": "Support backend"}])
     assert [each["uri"] for each in shown["resources"]] == [API, PAYMENTS]
     accounts = shown["resources"][0]
     assert (accounts["name"], accounts["default"]) == ("Accounts", True)

@@ -60,7 +60,7 @@ def test_clients_are_listed_without_their_secrets(world: World) -> None:
     answer = world.api("GET", "/api/v1/clients", "admin")
     assert answer.status_code == 200
     found = {item["client_id"]: item for item in answer.json["items"]}
-    assert list(found) == ["backend", "console", "other-backend", "resource-server"]
+    assert list(found) == ["backend", "other-backend", "resource-server"]
     assert (found["backend"]["ways"], found["other-backend"]["ways"]) == (["A", "B", "C", "D", "E", "F"], [])
     assert not [name for item in found.values() for name in item if "secret" in name or "hash" in name]
     secrets = [client["client_secret"] for client in world.credentials["clients"].values()]

@@ -36,6 +36,14 @@ def call(demo: Demo, who: str, method: str, path: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
+def somebody(demo: Demo, who: str) -> str:
+    """Have one more agent, whose second factor is in nobody's way."""
+    if who not in demo.credentials["users"]:
+        wanted = {"username": f"{who}@example.com", "name": "Sasha Agent", "roles": ["support"]}
+        demo.credentials["users"][who] = call(demo, "admin", "POST", "/api/v1/users", wanted)
+    return who
+
+
 def end_all(demo: Demo, who: str = "agent2") -> None:
     """End what somebody has open."""
     mine = demo.credentials["users"][who]["id"]

@@ -123,6 +123,7 @@ def test_the_code_is_sent_at_its_last_digit(chromium: Browser, named_demo: Demo)
     console.end_all(named_demo)
     form = '<form method="post" action="/console/typed"><input class="code" id="code" name="code"></form>'
     with opened(chromium) as page:
+        page.route("**/now", lambda route: route.fulfill(status=304))
         console.number(page, named_demo)
         page.evaluate("(form) => { document.querySelector('#number').outerHTML = form; }", form)
         page.route("**/console/typed", lambda route: route.fulfill(body=route.request.post_data or ""))
@@ -131,6 +132,20 @@ def test_the_code_is_sent_at_its_last_digit(chromium: Browser, named_demo: Demo)
         page.locator("#code").press_sequentially("6")
         page.wait_for_url("**/console/typed")
         assert page.inner_text("body") == "code=123456"
+
+
+def test_what_has_not_changed_is_not_touched(chromium: Browser, named_demo: Demo) -> None:
+    """Neither at the first event of the stream, nor when the page comes into view again."""
+    mark = "addEventListener('DOMContentLoaded', () => { (document.querySelector('#number') ?? {}).mine = true; })"
+    with opened(chromium) as page:
+        page.add_init_script(mark)
+        with page.expect_response("**/now"):
+            console.number(page, named_demo)
+        with page.expect_response("**/now") as again:
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        assert again.value.status in {200, 304}
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.querySelector('#number').mine") is True
 
 
 def test_a_lost_connection_shows_and_heals(chromium: Browser, named_demo: Demo) -> None:

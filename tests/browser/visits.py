@@ -23,9 +23,12 @@ from playwright.sync_api import Page
 
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_IMPERSONATION, TYPE_USER_ID
 from tests.browser.chromium import Authenticator
-from tests.browser.console_visits import CONSOLE
+from tests.browser.configuration_visits import CONFIGURATION
+from tests.browser.console_visits import CONSOLE, somebody
+from tests.browser.directory_visits import DIRECTORY
 from tests.browser.embed_visits import EMBED_VISITS
 from tests.browser.entrance import sign_in
+from tests.browser.lead_visits import LEAD
 from tests.conftest import Demo
 from tests.world import REASON
 
@@ -110,8 +113,9 @@ def recovery_codes(page: Page, demo: Demo) -> None:
 
 def factor(page: Page, demo: Demo) -> None:
     """Come to the second step of a person who has an authenticator app and recovery codes."""
+    who = somebody(demo, "with-app")
     if demo.issuer not in _with_app:
-        secret = enrolment(page, demo, "auditor")
+        secret = enrolment(page, demo, who)
         page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).at(int(time.time())))
         page.get_by_role("button", name="Confirm").click()
         page.wait_for_url("**/account")
@@ -119,7 +123,7 @@ def factor(page: Page, demo: Demo) -> None:
         page.get_by_role("heading", name="Your recovery codes").wait_for()
         _with_app.add(demo.issuer)
         page.context.clear_cookies()
-    sign_in(page, demo, "auditor")
+    sign_in(page, demo, who)
     page.get_by_role("heading", name="Second step").wait_for()
 
 
@@ -186,7 +190,7 @@ def account_permissions_in_use(page: Page, demo: Demo) -> None:
 def account_in_use(page: Page, demo: Demo) -> None:
     """Come to an account with a passkey, an application and more than one session."""
     Authenticator.of(page)
-    sign_in(page, demo, "lead", authorize_path(prompt="consent"))
+    sign_in(page, demo, somebody(demo, "with-passkey"), authorize_path(prompt="consent"))
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url(f"{callback()}**")
     page.goto(f"{demo.issuer}/account")
@@ -443,5 +447,8 @@ VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "interaction-actor": interaction_of_the_actor,
     "specimen": specimen,
     **CONSOLE,
+    **CONFIGURATION,
+    **LEAD,
     **EMBED_VISITS,
+    **DIRECTORY,
 }

@@ -16,3 +16,10 @@ def world(make_sqlite_world: MakeWorld) -> World:
 @pytest.fixture
 def staff(world: World) -> Staff:
     return Staff(world)
+
+
+@pytest.fixture
+def admin(staff: Staff) -> Staff:
+    """An admin who is signed in."""
+    staff.enter("admin", "/console/health")
+    return staff

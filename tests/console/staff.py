@@ -10,6 +10,7 @@ from flask_openapi.openapi import OpenAPI
 from requests.adapters import BaseAdapter
 from urllib3.response import HTTPResponse
 
+from authserver.cli import demo_cast
 from authserver.console.parts import ConsoleParts
 from authserver.storage import clients
 from authserver.tokens.secret_hashes import SecretKind
@@ -61,6 +62,8 @@ class Wire(BaseAdapter):
 def console_world(make: MakeWorld, **sections: Any) -> World:
     """Make a world that has a console."""
     world = make(console={"enabled": True, "client_secret": SECRET, **sections.pop("console", {})}, **sections)
+    with world.app.app_context():
+        demo_cast.seed(world.wired)
     with world.work() as work:
         work.lock()
         hashed = world.wired.hasher.hash(SecretKind.CLIENT_SECRET, SECRET)
@@ -108,7 +111,7 @@ class Staff(BrowserOf):
 
     def send(self, path: str, shown: Answer | None = None, **form: Any) -> Answer:
         """Post a form of a page, by default with the proof of any."""
-        shown = shown or self.get("/console/")
+        shown = shown or self.go("/console/")
         return self.post(path, csrf=hidden(shown)["csrf"], **form)
 
     def held(self) -> str:

@@ -125,11 +125,15 @@ def test_a_report_that_is_owed_is_filed_here(make_sqlite_world: MakeWorld) -> No
     started = world.start("lead", "vip", override="break_glass")
     assert started.status_code == 201, started.text
     staff = Staff(world)
-    shown = staff.enter("lead", f"/console/impersonations/{started.json['id']}")
-    assert "The report that you owe" in shown.text
     path = f"/console/impersonations/{started.json['id']}"
+    shown = staff.enter("lead", path)
+    assert "The report that you owe" not in shown.text
+    staff.send(f"{path}/end", shown)
+    shown = staff.get(path)
+    assert "The report that you owe" in shown.text
     assert staff.send(f"{path}/report", shown, report="  ").status_code == 400
-    assert staff.send(f"{path}/report", shown, report="It could not wait.").status_code == 303
+    words = "It could not wait: the transfer would have left within the hour."
+    assert staff.send(f"{path}/report", shown, report=words).status_code == 303
     assert "The report is filed." in staff.get(path).text
 
 

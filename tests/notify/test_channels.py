@@ -38,6 +38,7 @@ def settings(**changes: Any) -> Notification:
         "attempts": 3,
         "retry_seconds": 2,
         "gate_seconds": 60,
+        "link_seconds": 60,
         "folder": "mail",
     }
     return Notification.model_validate({**plain, **changes})

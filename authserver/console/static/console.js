@@ -5,6 +5,7 @@ import { watch } from "./banner.js";
 
 dress(document);
 watch(document.querySelector("#banner"));
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 document.addEventListener("submit", ({ target, submitter }) => {
   if (target.dataset.sent) return;

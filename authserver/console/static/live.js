@@ -98,10 +98,10 @@ export async function put(element, url) {
   return true;
 }
 
-// What somebody has typed or chosen since the part was shown; it is theirs, whatever else changes around it.
+// What stands in the fields is whose hands it came from, whatever else changes around it.
 function typed(element) {
   const fields = [...element.querySelectorAll("input[id], textarea[id], select[id]")];
-  return fields.filter((field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value !== field.defaultValue)).map((field) => [field.id, field.value]);
+  return fields.filter((field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value !== "")).map((field) => [field.id, field.value]);
 }
 
 // Tell whether a fresh part says what the page says: times are in words there already.
