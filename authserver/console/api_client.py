@@ -77,13 +77,15 @@ class ApiClient:
         query: Mapping[str, Any] | None = None,
         body: Any = None,  # noqa: ANN401 - JSON
         address: str = "",
+        patience: float | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         """Call the API with a person's token; return its JSON. Raises ApiRefusedError or ApiUnavailableError.
 
-        `address` is the person's.
+        `address` is the person's; `patience` is how many seconds the server may take, where that is more than usual.
         """
+        timeout = _TIMEOUT if patience is None else (_TIMEOUT[0], patience)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **self._forwarded(address)}
-        with self._answer(method, path, params=_given(query), json=body, headers=headers) as response:
+        with self._answer(method, path, params=_given(query), json=body, headers=headers, timeout=timeout) as response:
             return _read(response)
 
     def form(self, path: str, form: Mapping[str, str], client: tuple[str, str]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ class ApiClient:
         if not self._slots.acquire(timeout=_WAIT_SECONDS):
             raise ApiUnavailableError("too many calls at once")
         try:
-            with self._send(method, path, timeout=_TIMEOUT, **more) as response:
+            with self._send(method, path, **{"timeout": _TIMEOUT, **more}) as response:
                 yield response
         finally:
             self._slots.release()
@@ -135,11 +137,14 @@ class Opened:
         """Read `response`, and close it in the end."""
         self._response = response
         self.headers: Mapping[str, str] = response.headers
+        self.whole = False
+        """Whether it came to its own end."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give what comes, at once; a broken connection is the end."""
+        """Give what comes: each chunk at once where the server sends chunks; a broken connection is the end."""
         try:
-            yield from self._response.iter_content(chunk_size=None)
+            yield from self._response.iter_content(_CHUNK)
+            self.whole = True
         except requests.RequestException:
             return
         finally:

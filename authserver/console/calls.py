@@ -52,9 +52,9 @@ class Call:
         """GET; what is None or empty is left out of the query."""
         return self._call("GET", path, query=query)
 
-    def post(self, path: str, body: Json = None) -> Json:
-        """POST JSON."""
-        return self._call("POST", path, body={} if body is None else body)
+    def post(self, path: str, body: Json = None, *, patience: float | None = None) -> Json:
+        """POST JSON; `patience` is how many seconds the answer may take where that is longer than usual."""
+        return self._call("POST", path, body={} if body is None else body, patience=patience)
 
     def put(self, path: str, body: Json) -> Json:
         """PUT JSON."""

@@ -4,6 +4,7 @@ import re
 
 from flask import Blueprint, Response, abort, request, url_for
 
+from authserver.console import timeline
 from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, page, part
@@ -41,6 +42,12 @@ def add_impersonations(blueprint: Blueprint) -> None:
         here = call()
         it = _read(here, impersonation_id)
         return part("now.html", **_seen(here, it))
+
+    @blueprint.get("/impersonations/<impersonation_id>/timeline")
+    def happened(impersonation_id: str) -> Response:
+        """Answer its timeline, as it is now."""
+        here = call()
+        return part("timeline.html", **_told(here, here.get(f"{_API}/{impersonation_id}")))
 
     _add_verbs(blueprint)
 
@@ -92,10 +99,14 @@ def _read(here: Call, impersonation_id: str) -> Json:
 
 
 def _one(here: Call, it: Json, *, status: int = 200, alert_words: str = "") -> Response:
-    actions = here.get(f"{_API}/{it['id']}/actions", limit=100)["items"]
-    return page(
-        "impersonation.html", status, **_seen(here, it), actions=actions, alert_words=alert_words, typed=here.typed()
-    )
+    seen = {**_seen(here, it), **_told(here, it)}
+    return page("impersonation.html", status, **seen, alert_words=alert_words, typed=here.typed())
+
+
+def _told(here: Call, it: Json) -> dict[str, Json]:
+    """Return what the timeline shows."""
+    told = timeline.told(here, it["id"])
+    return {"it": it, "steps": told, "timeline": timeline, "people": timeline.people(told, it)}
 
 
 def _seen(here: Call, it: Json) -> dict[str, Json]:

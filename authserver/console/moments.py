@@ -5,17 +5,22 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 _TIME = Markup('<time datetime="{}" title="{}">{}</time>')
+_TO_THE_SECOND = Markup('<time datetime="{}" title="{}" data-seconds>{}</time>')
+_MINUTES, _SECONDS = "%d %b %Y, %H:%M", "%d %b %Y, %H:%M:%S"
 _MINUTE, _HOUR = 60, 3600
 
 
-def instant(text: str | None) -> Markup | str:
+def instant(text: str | None, *, seconds: bool = False) -> Markup | str:
     """Return a `<time>` element for an instant of the API (RFC 3339): short, in UTC, exact in its title."""
     try:
         at = datetime.fromisoformat(text or "").astimezone(UTC)
     except ValueError:
         return ""
-    exact, words = at.strftime("%Y-%m-%d %H:%M:%S UTC"), at.strftime("%d %b %Y, %H:%M").removeprefix("0")
-    return _TIME.format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), exact, words)
+    exact, words = (
+        at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        at.strftime(_SECONDS if seconds else _MINUTES).removeprefix("0"),
+    )
+    return (_TO_THE_SECOND if seconds else _TIME).format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), exact, words)
 
 
 def duration(seconds: float | None) -> str:

@@ -62,7 +62,7 @@ PLACES = (
     Place("Active now", "active", "Lead", "impersonations:end", ("lead", "admin")),
     Place("All impersonations", "impersonations", "Evidence", _READ, ("lead", "admin", "auditor")),
     Place("Audit trail", "trail", "Evidence", _AUDIT, ("auditor", "admin")),
-    Place("Reports", "reports", "Evidence", _AUDIT, ("auditor", "admin")),
+    Place("Reports", "reports", "Evidence", _READ, ("lead", "admin", "auditor")),
     Place("Users", "users", "Directory", _DIRECTORY, ("admin",)),
     Place("Clients", "clients", "Directory", _DIRECTORY, ("admin",)),
     Place("Resources", "resources", "Directory", _DIRECTORY, ("admin",)),

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.conftest import Demo
@@ -104,12 +106,17 @@ def approval(page: Page, demo: Demo) -> None:
     page.get_by_role("heading", name="Somebody approves it first").wait_for()
 
 
-def active(page: Page, demo: Demo) -> None:
-    """Come to one that is active, and whose device is not to open by itself."""
+def active_of(demo: Demo, **more: str) -> Any:
+    """Have the second agent start one that is active at once, and return it."""
     end_all(demo)
     subject = demo.credentials["users"]["customer"]["id"]
     body = {"subject": subject, "ticket_id": f"BANK-{next(_tickets)}", "reason_code": "security_review"}
-    started = call(demo, "agent2", "POST", "/api/v1/impersonations", {**body, "reason": "The balance looks wrong"})
+    return call(demo, "agent2", "POST", "/api/v1/impersonations", {**body, "reason": "The balance looks wrong", **more})
+
+
+def active(page: Page, demo: Demo) -> None:
+    """Come to one that is active, and whose device is not to open by itself."""
+    started = active_of(demo)
     enter(page, demo, path=f"/impersonations/{started['id']}")
     page.get_by_role("button", name="Open the device").wait_for()
 
@@ -136,6 +143,63 @@ def nothing_for(page: Page, demo: Demo) -> None:
     page.get_by_text("There is nothing for you here").wait_for()
 
 
+def refused(demo: Demo) -> None:
+    """Have the second agent refused the trail."""
+    with pytest.raises(urllib.error.HTTPError):
+        call(demo, "agent2", "GET", "/api/v1/audit/events")
+
+
+def trail(page: Page, demo: Demo) -> None:
+    """Come to the trail, with one of its events open."""
+    active_of(demo)
+    enter(page, demo, "auditor", "/trail")
+    page.locator(".events summary").filter(has_text="asked for").first.click()
+    page.locator("details[open]").wait_for()
+
+
+def trail_nothing(page: Page, demo: Demo) -> None:
+    enter(page, demo, "auditor", "/trail?q=nobody-wrote-this")
+    page.get_by_text("Nothing fits").wait_for()
+
+
+def trail_error(page: Page, demo: Demo) -> None:
+    enter(page, demo, "auditor", "/trail?q=ab&person=Nobody+of+that+name")
+    page.get_by_role("alert").wait_for()
+
+
+def event(page: Page, demo: Demo) -> None:
+    trail(page, demo)
+    page.locator("details[open]").get_by_role("link", name="alone").click()
+    page.get_by_role("heading", name="Its place").wait_for()
+
+
+def proof(page: Page, demo: Demo) -> None:
+    enter(page, demo, "auditor", "/trail")
+    page.get_by_role("button", name="Verify the trail").click()
+    page.get_by_role("heading", name="The trail is intact").wait_for()
+
+
+def timeline(page: Page, demo: Demo) -> None:
+    """Come to the timeline of one that ended, as an auditor."""
+    started = active_of(demo)
+    end_all(demo)
+    enter(page, demo, "auditor", f"/impersonations/{started['id']}")
+    page.get_by_role("heading", name="What happened").wait_for()
+    page.locator(".timeline summary").first.click()
+
+
+def reports(page: Page, demo: Demo) -> None:
+    active_of(demo)
+    refused(demo)
+    enter(page, demo, "auditor", "/reports?days=7")
+    page.get_by_role("heading", name="Reports").wait_for()
+
+
+def reports_error(page: Page, demo: Demo) -> None:
+    enter(page, demo, "auditor", "/reports?since=2026-02-01&until=2026-01-01")
+    page.get_by_role("alert").wait_for()
+
+
 CONSOLE: dict[str, Callable[[Page, Demo], object]] = {
     "console-desk": desk,
     "console-found": found,
@@ -147,6 +211,14 @@ CONSOLE: dict[str, Callable[[Page, Demo], object]] = {
     "console-active": active,
     "console-ended": ended,
     "console-listing": listing,
+    "console-trail": trail,
+    "console-trail-nothing": trail_nothing,
+    "console-trail-error": trail_error,
+    "console-event": event,
+    "console-proof": proof,
+    "console-timeline": timeline,
+    "console-reports": reports,
+    "console-reports-error": reports_error,
     "console-nothing-there": nothing_there,
     "console-nothing-for": nothing_for,
 }

@@ -1,10 +1,14 @@
 // Moments in the reader's own zone, and countdowns. The exact moment stays in the title.
 const sameDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const otherDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const sameDayExactly = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const otherDayExactly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
-export function words(moment, now = new Date()) {
-  return (moment.toDateString() === now.toDateString() ? sameDay : otherDay).format(moment);
+export function words(moment, now = new Date(), seconds = false) {
+  const today = moment.toDateString() === now.toDateString();
+  if (seconds) return (today ? sameDayExactly : otherDayExactly).format(moment);
+  return (today ? sameDay : otherDay).format(moment);
 }
 
 export function left(seconds) {
@@ -19,7 +23,7 @@ export function dress(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    time.textContent = words(moment);
+    time.textContent = words(moment, new Date(), "seconds" in time.dataset);
     time.title = `${exact.format(moment)} (${time.dateTime.replace("T", " ").replace("Z", " UTC")})`;
   }
   tick(root);
