@@ -35,6 +35,10 @@ BODIES = (
 )
 
 
+ENDLESS = "/api/v1/impersonations/stream"
+"""What answers for ever whoever may hear it."""
+
+
 def endpoints(world: World) -> list[str]:
     """Return one path of every rule that the server has."""
     return sorted({re.sub("<[^>]+>", "x", rule.rule) for rule in world.app.url_map.iter_rules()})
@@ -50,6 +54,8 @@ def test_every_endpoint_survives_every_method(world: World) -> None:
     for path in endpoints(world):
         for method in METHODS:
             for who in ("admin", None):
+                if who and path == ENDLESS:
+                    continue
                 headers = {"Authorization": f"Bearer {world.token(who)}"} if who else {}
                 answer = send(world, path, b"a=b", method=method, client=None, headers=headers)
                 never_a_crash(answer, path, method)
