@@ -126,7 +126,8 @@ def _marks(labels: Sequence[str]) -> tuple[Mark, ...]:
     last = len(labels) - 1
     room = 100 / max(len(labels), 1)
     if len(labels) <= _FEW:
-        return tuple(Mark(round((at + 0.5) * room, 3), label) for at, label in enumerate(labels))
+        step = 1 if len(labels) <= _LABELS else 2
+        return tuple(Mark(round((at + 0.5) * room, 3), label) for at, label in enumerate(labels) if at % step == 0)
     shown = sorted({round(last * index / (_LABELS - 1)) for index in range(_LABELS)})
     anchors = {0: "start", last: "end"}
     places = {0: 0.0, last: 100.0}
