@@ -3,7 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser
 
 from tests.browser import console_visits as console
 from tests.browser.chromium import opened
@@ -51,11 +51,6 @@ def test_the_auditors_journey(chromium: Browser, named_demo: Demo) -> None:
         page.get_by_role("link", name="Audit trail").first.click()
         page.get_by_role("button", name="Verify the trail").click()
         page.get_by_role("heading", name="The trail is intact").wait_for()
-
-
-def slowly(route: Route) -> None:
-    time.sleep(2.5)
-    route.continue_()
 
 
 def test_while_it_verifies_the_page_says_so(chromium: Browser, named_demo: Demo) -> None:
