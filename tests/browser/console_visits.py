@@ -36,10 +36,10 @@ def call(demo: Demo, who: str, method: str, path: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def somebody(demo: Demo, who: str) -> str:
-    """Have one more agent, whose second factor is in nobody's way."""
+def somebody(demo: Demo, who: str, role: str = "support") -> str:
+    """Have one more person, whose second factor or history is in nobody's way."""
     if who not in demo.credentials["users"]:
-        wanted = {"username": f"{who}@example.com", "name": "Sasha Agent", "roles": ["support"]}
+        wanted = {"username": f"{who}@example.com", "name": "Sasha Agent", "roles": [role]}
         demo.credentials["users"][who] = call(demo, "admin", "POST", "/api/v1/users", wanted)
     return who
 

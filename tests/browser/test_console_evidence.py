@@ -28,7 +28,7 @@ def test_the_auditors_journey(chromium: Browser, named_demo: Demo) -> None:
         row.press("Enter")
         facts = page.locator("details[open]")
         assert "api.list_audit_events" in facts.inner_text()
-        assert page.url.endswith(f"#{facts.get_attribute('id')}")
+        page.wait_for_url(f"**#{facts.get_attribute('id')}")
         page.reload()  # the address opens it
         page.locator("details[open]").get_by_text("api.list_audit_events").wait_for()
         with page.expect_download() as download:

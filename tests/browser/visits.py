@@ -149,12 +149,12 @@ def consent(page: Page, demo: Demo) -> None:
 
 def account(page: Page, demo: Demo) -> None:
     """Come to the account of a customer of whom nobody has asked anything."""
-    sign_in(page, demo, "vip")
+    sign_in(page, demo, somebody(demo, "new-here", "customer"))
     page.get_by_role("heading", name="Your account", exact=True).wait_for()
 
 
 def account_history_empty(page: Page, demo: Demo) -> None:
-    sign_in(page, demo, "vip", "/account/history")
+    sign_in(page, demo, somebody(demo, "new-here", "customer"), "/account/history")
     page.get_by_role("heading", name="Nobody so far").wait_for()
 
 
