@@ -63,7 +63,7 @@ def test_csv_has_a_header_and_no_formula(world: World) -> None:
         ({"until": "2027-01-15T07:59:59Z"}, set()),
         ({"q": "BANK-1042"}, {"impersonation:requested"}),
     ],
-    ids=repr,
+    ids=["family", "name", "outcome", "until", "text"],
 )
 def test_export_is_narrowed_as_a_listing_is(world: World, query: dict[str, str], names: set[str]) -> None:
     world.end(world.start().json["id"])
