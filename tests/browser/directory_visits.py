@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.console_visits import enter
+from tests.browser.console_visits import enter, somebody
 from tests.conftest import Demo
 from tests.world import API
 
@@ -76,7 +76,8 @@ def user_new_error(page: Page, demo: Demo) -> None:
 
 
 def password(page: Page, demo: Demo) -> None:
-    at(page, demo, f"/users/{demo.credentials['users']['vip']['id']}")
+    who = somebody(demo, "with-new-password", "customer")
+    at(page, demo, f"/users/{demo.credentials['users'][who]['id']}")
     page.get_by_text("New password…").click()
     page.get_by_role("button", name="Make a new password").click()
     page.get_by_role("heading", name="A new password").wait_for()
