@@ -104,12 +104,18 @@ def _page(parts: PageParts, handoff_id: str) -> Response:
 
 
 def _with_the_vendors(response: Response, found: Found, nonce: str) -> Response:
-    """Let the vendor's script and frame in, and nothing else; our own scripts come by the nonce."""
-    sdk, base = urlsplit(found.app.sdk_url), found.app.base_url
-    script = f"{sdk.scheme}://{sdk.netloc}"
+    """Let the vendor's script and frame in, and nothing else; our own scripts come by the nonce.
+
+    Of an app that may be used no more not even those: its page ends what runs, and starts nothing.
+    """
+    script, base = "", "'none'"
+    if found.offered is not None:
+        sdk, base = urlsplit(found.offered.sdk_url), found.offered.base_url
+        script = f" {sdk.scheme}://{sdk.netloc}"
+    connect = f"'self' {base}" if script else "'self'"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        f"script-src 'nonce-{nonce}' {script}; worker-src 'self'; connect-src 'self' {base}; frame-src {base}; "
+        f"script-src 'nonce-{nonce}'{script}; worker-src 'self'; connect-src {connect}; frame-src {base}; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
     return response

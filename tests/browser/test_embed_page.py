@@ -14,6 +14,7 @@ import requests
 from playwright.sync_api import Browser, FrameLocator, Page, Response, expect
 
 from tests.browser.chromium import opened
+from tests.browser.embed_visits import switched_off
 from tests.browser.entrance import sign_in as sign_in_at
 from tests.browser.test_embed import embed_url, handed_off, sign_in
 from tests.browser.test_pages import serious
@@ -156,6 +157,15 @@ def test_page_loaded_again_says_so_and_starts_nothing(chromium: Browser, demo: D
         shown.page.reload()
         expect(shown.page.get_by_text("before it was loaded again")).to_be_visible()
         assert shown.page.locator("iframe").count() == 0
+
+
+@pytest.mark.usefixtures("standin")
+def test_app_that_is_switched_off_closes_its_devices_and_end_still_ends(chromium: Browser, demo: Demo) -> None:
+    with opened(chromium) as page:
+        switched_off(page, demo)
+        expect(page.locator("#appetize-device")).to_have_count(0, timeout=2000)
+        page.get_by_role("button", name="End", exact=True).click()
+        expect(page.get_by_text("You ended it.")).to_be_visible()
 
 
 def test_page_of_another_origin_runs_a_device_by_the_module(
