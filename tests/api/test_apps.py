@@ -136,12 +136,61 @@ def test_refusal_repeats_no_value(world: World) -> None:
     assert secret not in refused.text
 
 
-def test_addresses_that_are_not_https_are_refused_outside_the_demo(world: World) -> None:
+def test_addresses_that_are_not_https_are_refused_outside_the_demo() -> None:
     local = {"base_url": "http://localhost:9300", "sdk_url": "http://localhost:9300/embed.js"}
-    create(world, **local)
     with pytest.raises(AppRefused) as refused:
         Apps(settings_module.load((), {})).parse({**PLAIN, **local})
     assert refused.value.extra["invalid"] == ["sdk_url", "base_url"]
+
+
+ALLOWED = ("appetize.io", "js.appetize.io", ".bank.example", "localhost:9300", "[::1]:9300")
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://js.appetize.io", True),
+        ("https://sdk.bank.example", True),
+        ("https://a.b.bank.example", True),
+        ("http://localhost:9300", True),
+        ("http://[::1]:9300", True),
+        ("https://bank.example", False),
+        ("https://evilbank.example", False),
+        ("https://bank.example.evil.example", False),
+        ("https://sdk.bank.example:8443", False),
+        ("https://evil.appetize.io", False),
+        ("https://js.appetize.io.evil.example", False),
+        ("https://js.appetize.io.", False),
+        ("https://js.appetize.io:8443", False),
+        ("http://localhost", False),
+        ("http://localhost:9301", False),
+        ("http://[::1]", False),
+    ],
+)
+def test_script_and_frame_come_from_allowed_hosts_alone(
+    make_sqlite_world: MakeWorld,
+    origin: str,
+    allowed: bool,  # noqa: FBT001 - one case a row
+) -> None:
+    world = make_sqlite_world(appetize={"allowed_hosts": ALLOWED})
+    for name, value in (("sdk_url", f"{origin}/embed.js"), ("base_url", origin)):
+        settings = {**PLAIN, name: value}
+        answer = world.api("POST", APPS, "admin", json={"name": name, "settings": settings})
+        assert answer.status_code == (201 if allowed else 400), answer.text
+        if not allowed:
+            [problem] = answer.json["problems"]
+            assert (answer.json["error"], problem["field"]) == ("invalid_request", name)
+            assert "appetize.allowed_hosts" in problem["problem"]
+            assert world.events("request:refused")[-1]["reason"] == "app.settings"
+
+
+def test_stored_app_whose_host_is_allowed_no_more_is_used_no_more(make_sqlite_world: MakeWorld) -> None:
+    create(make_sqlite_world(appetize={"allowed_hosts": ALLOWED}), sdk_url="https://sdk.bank.example/embed.js")
+    world = make_sqlite_world()
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert (shown["in_force"], [each["field"] for each in shown["problems"]]) == (False, ["sdk_url"])
+    body = {"impersonation": world.start().json["id"], "app": "bank"}
+    assert world.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", "ü", "a" * 65, "a/b"])
@@ -294,7 +343,8 @@ def test_origin_is_looked_up_for_the_configuration_alone(world: World, monkeypat
 
 
 def test_embed_page_lets_in_the_hosts_of_a_stored_app(make_sqlite_world: MakeWorld) -> None:
-    world = make_sqlite_world(**SECTIONS)
+    hosts = ["appetize.io", "js.appetize.io", "bank.appetize.io", "sdk.example.com"]
+    world = make_sqlite_world(**{**SECTIONS, "appetize": {**SECTIONS["appetize"], "allowed_hosts": hosts}})
     create(world, base_url="https://bank.appetize.io", sdk_url="https://sdk.example.com/embed.js")
     page = at_page(world, "bank")
     policy = page.show().headers["Content-Security-Policy"]
