@@ -57,7 +57,7 @@ def _template(value: str) -> str:
 
 
 Host = Annotated[str, StringConstraints(pattern=_HOST)]
-"""A host, or by a leading dot all hosts under a domain of two labels or more; with the port where it is no usual one."""
+"""A host, or by a leading dot all hosts under a domain of two labels or more; with a port where it is no usual one."""
 BuildId = Annotated[str, StringConstraints(pattern=_BUILD)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
 Position = tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]]
