@@ -193,6 +193,7 @@ class Appetize(Section):
     code_seconds: Annotated[int, Field(ge=1, le=600)]
     launch_code_seconds: Annotated[int, Field(ge=1, le=600)]
     heartbeat_seconds: Annotated[int, Field(ge=5, le=600)]
+    max_handoffs: Annotated[int, Field(ge=1, le=1000)]
     embed_origin: OptionalOrigin = ""
     allowed_hosts: Annotated[tuple[Host, ...], _Few]
     apps: Mapping[str, App]

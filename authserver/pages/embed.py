@@ -96,11 +96,17 @@ def _page(parts: PageParts, handoff_id: str) -> Response:
             found = page_of(parts, work, trace, handoff_id)
             shown = embed_calls.state_of(parts, work, found)
             nonce = parts.entropy.token()
-            html = render_template("embed.html", shown=shown, nonce=nonce)
+            html = render_template("embed.html", shown=shown, nonce=nonce, back=_back(parts, found))
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(Gone(refusal.reason, _NOT_OPEN))
     return _with_the_vendors(page(html), found, nonce)
+
+
+def _back(parts: PageParts, found: Found) -> str:
+    """Return where the impersonation stands in the console; empty where there is none."""
+    settings = parts.settings
+    return f"{settings.issuer}/console/impersonations/{found.record.id}" if settings.console.enabled else ""
 
 
 def _with_the_vendors(response: Response, found: Found, nonce: str) -> Response:
