@@ -15,6 +15,7 @@ PLACE = "{value}"
 
 _SCRIPT = re.compile(r"(?P<origin>https?://[^/]+)(/[A-Za-z0-9._~%/-]*)?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
+_HOST = r"^(\.[a-z0-9_-]+(\.[a-z0-9_-]+)+|[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 _BUILD = r"^[A-Za-z0-9_-]{1,128}$"
 _ANDROID_ONLY = ("timezone", "hide_passwords")
 _VENDORS_NAMES = {
@@ -55,6 +56,8 @@ def _template(value: str) -> str:
     return value
 
 
+Host = Annotated[str, StringConstraints(pattern=_HOST)]
+"""A host, or by a leading dot all hosts under a domain of two labels or more; with a port where it is no usual one."""
 BuildId = Annotated[str, StringConstraints(pattern=_BUILD)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
 Position = tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]]
@@ -153,7 +156,9 @@ class App(Section):
             return self.builds[customers], False
         return self.build_id, bool(self.builds or self.version) and customers != self.version
 
-    def problems(self, *, demo: bool, max_token_bytes: int) -> Iterator[tuple[str, str]]:
+    def problems(
+        self, *, demo: bool, max_token_bytes: int, allowed_hosts: tuple[Host, ...]
+    ) -> Iterator[tuple[str, str]]:
         """Say what does not go together with the rest of the settings: the setting, and what is wrong with it."""
         if self.by_link and not self.gives_codes and len(self.link("")) + max_token_bytes > MAX_LINK_CHARS:
             yield (
@@ -163,6 +168,8 @@ class App(Section):
         for key, url in (("sdk_url", self.sdk_url), ("base_url", self.base_url)):
             if not demo and urlsplit(url).scheme != "https":
                 yield key, "must be https"
+            elif not _is_allowed(urlsplit(url).netloc, allowed_hosts):
+                yield key, "its host is not among appetize.allowed_hosts, which the server's configuration files name"
 
     def link(self, value: str) -> str:
         """Return the deep link that carries a value."""
@@ -176,14 +183,19 @@ class App(Section):
 
 
 class Appetize(Section):
-    """The handoff to the device. `embed_origin` is the embed page's own origin; without it there is no such page."""
+    """The handoff to the device. `embed_origin` is the embed page's own origin; without it there is no such page.
+
+    `allowed_hosts` are those that an app's script and frame may come from, whoever sets the app.
+    """
 
     handoff_seconds: Seconds
     ticket_seconds: Annotated[int, Field(ge=1, le=300)]
     code_seconds: Annotated[int, Field(ge=1, le=600)]
     launch_code_seconds: Annotated[int, Field(ge=1, le=600)]
     heartbeat_seconds: Annotated[int, Field(ge=5, le=600)]
+    max_handoffs: Annotated[int, Field(ge=1, le=1000)]
     embed_origin: OptionalOrigin = ""
+    allowed_hosts: Annotated[tuple[Host, ...], _Few]
     apps: Mapping[str, App]
 
     def check(self, *, issuer: str, demo: bool, max_token_bytes: int) -> None:
@@ -191,9 +203,15 @@ class Appetize(Section):
         if self.embed_origin:
             _check_origin(self.embed_origin, issuer, demo=demo)
         for name, app in self.apps.items():
-            for key, problem in app.problems(demo=demo, max_token_bytes=max_token_bytes):
+            found = app.problems(demo=demo, max_token_bytes=max_token_bytes, allowed_hosts=self.allowed_hosts)
+            for key, problem in found:
                 msg = f"appetize.apps.{name}.{key}: {problem}"
                 raise ValueError(msg)
+
+
+def _is_allowed(host: str, allowed: tuple[Host, ...]) -> bool:
+    """Tell whether a host, with its port where one is named, is on the list, or under a domain that is."""
+    return any(host.endswith(each) and host != each if each.startswith(".") else host == each for each in allowed)
 
 
 def _check_origin(embed: str, issuer: str, *, demo: bool) -> None:

@@ -9,7 +9,10 @@ from authserver.settings_types import Origin, Seconds, Section
 
 
 class Console(Section):
-    """Whether there is a console, and the client that it is. The limits hold in one process."""
+    """Whether there is a console, and the client that it is. The limits hold in one process.
+
+    `link_origins` are those whose links open a customer at once.
+    """
 
     enabled: bool = False
     client_id: str = "console"
@@ -17,6 +20,7 @@ class Console(Section):
     client_secret_file: Annotated[Path | None, BeforeValidator(lambda file: file or None)] = None
     server_url: Annotated[Origin | None, BeforeValidator(lambda url: url or None)] = None
     session_seconds: Seconds = 43_200
+    link_origins: tuple[Origin, ...] = ()
     max_calls: int = Field(default=24, ge=1, le=40)
     max_streams: int = Field(default=16, ge=0, le=24)
 

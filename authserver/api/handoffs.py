@@ -22,7 +22,7 @@ def add_handoffs(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/handoffs", responses={201: HandoffOut, **problems(404, 409)})
     def create_handoff(body: HandoffBody) -> Answer:
-        """Hand an impersonation of one's own to an app."""
+        """Hand an impersonation of one's own to an app; `appetize.max_handoffs` times in its life, then 409."""
         present = call()
         record = present.impersonation(body.impersonation)
         handoffs, settings = present.parts.appetize.handoffs, present.parts.settings

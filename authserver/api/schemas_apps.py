@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from authserver.api.schemas import In, Out
 from authserver.settings_appetize import App
@@ -21,6 +21,16 @@ class AppPath(In):
     """An app by its name."""
 
     name: str = Field(description="The app's name.")
+
+
+class AppHeaders(BaseModel):
+    """Which version a change is meant for: the `ETag` with which the app was read (RFC 9110 §13.1.1)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    if_match: str | None = Field(
+        default=None, alias="If-Match", description="The ETag of what is changed; anything else meanwhile is 412."
+    )
 
 
 class NewAppBody(In):
@@ -47,10 +57,12 @@ class AppProblemOut(Out):
 class AppOut(Out):
     """An app. `source` is `config` (read-only) or `api`; `in_force` says whether handoffs can use it.
 
+    `version` changes with it, and is its `ETag` too.
     It is not in force when it is disabled, when `problems` stand in its way, and when `config/` has one of its name.
     """
 
     name: str
+    version: str
     source: str
     read_only: bool
     enabled: bool

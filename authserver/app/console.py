@@ -34,6 +34,7 @@ def add_console(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouchi
         api=ApiClient(issuer, settings.server_url or issuer, max_calls=settings.max_calls, forwarded=vouching.headers),
         store=ConsoleSessions(wired.hasher, wired.sealer, wired.clock),
         session_seconds=settings.session_seconds,
+        link_origins=frozenset(settings.link_origins),
         max_streams=settings.max_streams,
         now=wired.clock.now,
         token=wired.entropy.token,

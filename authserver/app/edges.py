@@ -38,6 +38,7 @@ from authserver.oauth.server import create_blueprint as create_oauth
 from authserver.pages.blueprint import create_blueprint as create_pages
 from authserver.pages.embed import create_blueprint as create_embed
 from authserver.pages.parts import PageParts
+from authserver.registry.hands import take_hold
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.web.bearer import BearerAuthentication
@@ -151,7 +152,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching
         prover=Prover(settings.audit.anchor_file, wired.keyring.head_verifier),
         registry=wired.registry,
         configuration=ConfigurationParts(
-            apps=ManagedApps(wired.apps, wired.trail, clock),
+            apps=ManagedApps(wired.apps, take_hold, wired.trail, clock),
             trusted=wired.federation.trusted,
             keyring=wired.keyring,
             judge=wired.judge,

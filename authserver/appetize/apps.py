@@ -52,6 +52,7 @@ class Apps:
         self.configured = settings.appetize.apps
         self._demo = settings.demo
         self._max_token_bytes = settings.server.max_token_bytes
+        self._allowed_hosts = settings.appetize.allowed_hosts
         self._log = logger(__name__)
 
     def find(self, session: DbSession, name: str) -> App | None:
@@ -83,7 +84,8 @@ class Apps:
             app = App.model_validate(tree)
         except ValidationError as error:
             raise AppRefused(tuple(_problem(dict(item)) for item in error.errors()[:_MOST])) from None
-        wrong = tuple(Problem(*each) for each in app.problems(demo=self._demo, max_token_bytes=self._max_token_bytes))
+        found = app.problems(demo=self._demo, max_token_bytes=self._max_token_bytes, allowed_hosts=self._allowed_hosts)
+        wrong = tuple(Problem(*each) for each in found)
         if wrong:
             raise AppRefused(wrong)
         return app

@@ -15,11 +15,18 @@ from authserver.storage.impersonations import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A handoff with what it is for."""
+    """A handoff with what it is for; `offered` is its app while that may be used."""
 
     handoff: StoredHandoff
-    app: App
+    offered: App | None
     record: Record
+
+    @property
+    def app(self) -> App:
+        """The app, as it may be used now. Raises Gone once it may not: nothing more is given out then."""
+        if self.offered is None:
+            raise Gone("handoff.app_gone")
+        return self.offered
 
 
 class Registry:
@@ -30,13 +37,19 @@ class Registry:
         self._apps = apps
 
     def find(self, work: Work, handoff_id: str) -> Found:
-        """Return a handoff, its app and its impersonation, or raise NotFound."""
+        """Return a handoff whose app may be used, and its impersonation, or raise NotFound."""
+        found = self.known(work, handoff_id)
+        if found.offered is None:
+            raise NotFound("handoff.app_gone")
+        return found
+
+    def known(self, work: Work, handoff_id: str) -> Found:
+        """Return a handoff whatever became of its app: to end it, and to tell what was done. Raises NotFound."""
         row = handoffs.find(work.session, handoff_id)
         record = None if row is None else impersonations.find(work.session, row.impersonation_id)
-        app = None if row is None else self._apps.find(work.session, row.app)
-        if row is None or record is None or app is None:
+        if row is None or record is None:
             raise NotFound("handoff.unknown")
-        return Found(handoff=row, app=app, record=record)
+        return Found(handoff=row, offered=self._apps.find(work.session, row.app), record=record)
 
     def app(self, work: Work, name: str, actor_id: str) -> App:
         """Return an app for an agent, as it is now. Raises NotFound, and AccessDenied where it is not for them."""
@@ -49,6 +62,8 @@ class Registry:
     @staticmethod
     def build(work: Work, found: Found) -> tuple[str, bool]:
         """Return the build that a handoff runs, and whether it is another than was asked for or than the customer's."""
+        if found.offered is None:
+            return found.handoff.build or "", False
         return found.app.build_for(found.handoff.build, look_of(work.session, found.record.subject_id).app_version)
 
     @staticmethod

@@ -24,6 +24,8 @@ from authserver.storage.impersonations import Record
 from authserver.storage.tables import Handoff
 from authserver.tokens.secret_hashes import SecretHasher, SecretKind
 
+_SPENT = "This impersonation was handed off as often as it can be; start another."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
@@ -78,6 +80,8 @@ class Handoffs:
         held = impersonations.find(work.session, record.id, hold=True)
         if held is None or held.state not in OPEN_STATES or held.overdue(self._clock.now()):
             raise Conflict("handoff.impersonation_not_open")
+        if handoffs.count(work.session, held.id) >= self._settings.max_handoffs:
+            raise Conflict("handoff.too_many", _SPENT)
         secret = self._entropy.token()
         row = Handoff(
             id=self._entropy.identifier("hnd"),

@@ -1,6 +1,8 @@
 """Apps as an admin manages them: created, changed, disabled; what `config/` names is changed there alone."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,13 +10,15 @@ from authserver.appetize.apps import Apps, Problem
 from authserver.audit.chain import Trail
 from authserver.audit.events import AppChanged
 from authserver.clock import Clock
-from authserver.protocol.refusals import Conflict, NotFound
+from authserver.protocol.refusals import Conflict, NotFound, PreconditionFailed
 from authserver.settings_appetize import App
 from authserver.storage import DbSession
 from authserver.storage import apps as stored
 from authserver.storage.apps import StoredApp
 from authserver.storage.database import Work
 
+TakeHold = Callable[[Work, str], None]
+"""Begins to write, and asks again under lock whether who changes still may."""
 _TAKEN = "There is an app of this name already."
 _IN_SETTINGS = "This app is set in the server's configuration files, and is changed there alone."
 
@@ -33,13 +37,20 @@ class ShownApp:
     created_at: int | None = None
     changed_at: int | None = None
 
+    @property
+    def version(self) -> str:
+        """What changes whenever the app does (RFC 9110 §8.8.3)."""
+        told = [self.name, dict(self.settings), self.enabled, self.created_at, self.changed_at]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
 
 class ManagedApps:
     """Shows the apps and changes those that are stored."""
 
-    def __init__(self, apps: Apps, trail: Trail, clock: Clock) -> None:
-        """Check by the rules of `apps`."""
+    def __init__(self, apps: Apps, take_hold: TakeHold, trail: Trail, clock: Clock) -> None:
+        """Check by the rules of `apps`; write for whom `take_hold` lets."""
         self._apps = apps
+        self._take_hold = take_hold
         self._trail = trail
         self._clock = clock
 
@@ -64,31 +75,45 @@ class ManagedApps:
             raise Conflict("app.in_settings", _TAKEN)
         settings, now = _set(self._apps.parse(tree)), self._clock.now()
         row = StoredApp(name=name, settings=settings, enabled=True, created_at=now, changed_at=now)
-        work.lock()
+        self._take_hold(work, by)
         if not stored.add(work.session, row):
             raise Conflict("app.exists", _TAKEN)
         self._record(work, row, "created", by)
         return self._shown(row)
 
-    def change(self, work: Work, name: str, tree: Mapping[str, Any], *, enabled: bool | None, by: str) -> ShownApp:
-        """Put other settings in the place of an app's; with `enabled` None it stays enabled or disabled as it is."""
+    def change(  # noqa: PLR0913 - what is put in whose place, and by whom
+        self,
+        work: Work,
+        name: str,
+        tree: Mapping[str, Any],
+        *,
+        enabled: bool | None,
+        by: str,
+        seen: Container[str] | None = None,
+    ) -> ShownApp:
+        """Put other settings in the place of an app's; with `enabled` None it stays enabled or disabled as it is.
+
+        With `seen`, only where the version is one of these, else PreconditionFailed: nothing is overwritten unseen.
+        """
         settings = _set(self._apps.parse(tree))
-        before = self._held(work, name)
+        before = self._held(work, name, by, seen)
         after = replace(before, settings=settings, enabled=before.enabled if enabled is None else enabled)
         return self._write(work, before, after, "changed", by)
 
-    def disable(self, work: Work, name: str, *, by: str) -> ShownApp:
+    def disable(self, work: Work, name: str, *, by: str, seen: Container[str] | None = None) -> ShownApp:
         """Take an app out of use, at once and for the devices that run, too; its settings stay."""
-        before = self._held(work, name)
+        before = self._held(work, name, by, seen)
         return self._write(work, before, replace(before, enabled=False), "disabled", by)
 
-    def _held(self, work: Work, name: str) -> StoredApp:
+    def _held(self, work: Work, name: str, by: str, seen: Container[str] | None) -> StoredApp:
         if name in self._apps.configured:
             raise Conflict("app.in_settings", _IN_SETTINGS)
-        work.lock()
+        self._take_hold(work, by)
         row = stored.find(work.session, name, hold=True)
         if row is None:
             raise NotFound("app.unknown")
+        if seen is not None and self._shown(row).version not in seen:
+            raise PreconditionFailed("app.changed_meanwhile")
         return row
 
     def _write(self, work: Work, before: StoredApp, after: StoredApp, action: str, by: str) -> ShownApp:

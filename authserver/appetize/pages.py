@@ -91,26 +91,30 @@ class EmbedPages:
         return cookie
 
     def of_cookie(self, work: Work, handoff_id: str, cookie: str) -> Found:
-        """Return the handoff whose page has this cookie, and note that it was heard of.
+        """Return the handoff whose page has this cookie, whatever became of its app, and note that it was heard of.
 
         Raises NotFound for any other handoff, known or not, and Forbidden once the browser's session has ended.
         """
-        found = self._registry.find(work, handoff_id)
+        found = self._registry.known(work, handoff_id)
         if found.handoff.page_hash is None or not hmac.compare_digest(found.handoff.page_hash, self._hash(cookie)):
             raise NotFound("embed.cookie")
         self._check_session(work, found)
         self._heard_of(work, found)
-        return self._registry.find(work, handoff_id)
+        return self._registry.known(work, handoff_id)
 
     def _heard_of(self, work: Work, found: Found) -> None:
-        """Note, now and then, that the page is there; one that had fallen silent has its device open again."""
+        """Note, now and then, that the page is there; one that had fallen silent has its device open again.
+
+        Not so where its app may be used no more: that page closes its device.
+        """
         handoff, now_ms = found.handoff, self._clock.now_ms()
         if handoff.ended_ms is not None or (handoff.seen_ms is not None and now_ms - handoff.seen_ms < _TOUCH_MS):
             return
         work.lock()
         held = impersonations.find(work.session, found.record.id, hold=True)
-        back = handoff.seen_ms is None and handoffs.is_latest(work.session, found.record.id, handoff.id)
-        if back and held is not None and held.state is State.ACTIVE and not held.overdue(self._clock.now()):
+        back = handoff.seen_ms is None and found.offered is not None
+        latest = back and handoffs.is_latest(work.session, found.record.id, handoff.id)
+        if latest and held is not None and held.state is State.ACTIVE and not held.overdue(self._clock.now()):
             self._devices.opened(work, held)
         handoffs.seen(work.session, handoff.id, now_ms=now_ms)
         work.commit()

@@ -143,9 +143,13 @@ def _held(data: Path) -> Iterator[None]:
 
 def _told(device: str) -> dict[str, Any]:
     """Return what holds unless another file says otherwise: messages in a folder, to look at; our own device."""
+    hosts = settings_module.read(settings_module.config_folder() / "default.toml")["appetize"]["allowed_hosts"]
     return {
         "notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]},
-        "appetize": {"apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}}},
+        "appetize": {
+            "allowed_hosts": [*hosts, urlsplit(device).netloc],
+            "apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}},
+        },
     }
 
 

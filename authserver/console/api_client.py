@@ -23,6 +23,8 @@ _CHUNK = 65536
 _PATH = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9_.~+-]+)+")
 """Where a call can go: nothing that stood in a page's address makes it another place than was meant."""
 
+_VERSION = re.compile(r"[0-9a-f]{1,64}")
+
 
 class ApiRefusedError(Exception):
     """The API refused; `words` are its own, made for people, and `members` what else it says (RFC 9457)."""
@@ -78,13 +80,17 @@ class ApiClient:
         body: Any = None,  # noqa: ANN401 - JSON
         address: str = "",
         patience: float | None = None,
+        version: str | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         """Call the API with a person's token; return its JSON. Raises ApiRefusedError or ApiUnavailableError.
 
-        `address` is the person's; `patience` is how many seconds the server may take, where that is more than usual.
+        `address` is the person's; `patience` is how many seconds the server may take, where that is more than usual;
+        `version` is what the call is meant for, where anything else is to be refused (RFC 9110 §13.1.1).
         """
         timeout = _TIMEOUT if patience is None else (_TIMEOUT[0], patience)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **self._forwarded(address)}
+        if version is not None:
+            headers["If-Match"] = f'"{version if _VERSION.fullmatch(version) else ""}"'
         with self._answer(method, path, params=_given(query), json=body, headers=headers, timeout=timeout) as response:
             return _read(response)
 

@@ -13,6 +13,7 @@ from authserver.console.desk import add_desk
 from authserver.console.evidence import add_evidence
 from authserver.console.impersonations import add_impersonations
 from authserver.console.lead import add_lead
+from authserver.console.links import asks_first, marked
 from authserver.console.live import add_live
 from authserver.console.moments import duration, instant
 from authserver.console.parts import ConsoleParts
@@ -76,7 +77,9 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
         if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
             response = html("", 401)  # a script asked, which has the page sign in
         else:
-            response = begin(parts, Wanted.by(_wanted_path(), person=_person()))
+            path = _wanted_path()
+            foreign = request.endpoint == "console.start" and asks_first(parts.link_origins)
+            response = begin(parts, Wanted.by(marked(path) if foreign else path, person=_person()))
         clear(parts, response)
         return response
 

@@ -56,9 +56,9 @@ class Call:
         """POST JSON; `patience` is how many seconds the answer may take where that is longer than usual."""
         return self._call("POST", path, body={} if body is None else body, patience=patience)
 
-    def put(self, path: str, body: Json) -> Json:
-        """PUT JSON."""
-        return self._call("PUT", path, body=body)
+    def put(self, path: str, body: Json, *, version: str | None = None) -> Json:
+        """PUT JSON; with `version`, in the place of that one alone."""
+        return self._call("PUT", path, body=body, version=version)
 
     def patch(self, path: str, body: Json, **query: Json) -> Json:
         """PATCH JSON."""

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, open_impersonations, own, page, part
+from authserver.console.links import asks_first, confirmed
 from authserver.console.navigation import entries
 from authserver.console.start_form import Typed, reason_code, start_form
 
@@ -34,8 +35,12 @@ def add_desk(blueprint: Blueprint) -> None:
 
     @blueprint.get("/start")
     def start() -> Response:
-        here = call()
-        return _start_page(here, Typed.of(here.typed() or request.args))
+        here, given = call(), Typed.of(request.args)
+        kept = here.typed()
+        if not kept and given.subject and asks_first(here.parts.link_origins):
+            address = f"{url_for('console.start')}?{confirmed()}"
+            return page("start_asked.html", subject=given.subject, address=address)
+        return _start_page(here, Typed.of(kept) if kept else given)
 
     @blueprint.post("/start")
     def ask() -> Response:

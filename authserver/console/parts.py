@@ -49,6 +49,7 @@ class ConsoleParts:
     api: ApiClient
     store: Store
     session_seconds: int
+    link_origins: frozenset[str]
     max_streams: int
     now: Callable[[], int]
     """Gives seconds since the epoch."""

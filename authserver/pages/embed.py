@@ -96,20 +96,32 @@ def _page(parts: PageParts, handoff_id: str) -> Response:
             found = page_of(parts, work, trace, handoff_id)
             shown = embed_calls.state_of(parts, work, found)
             nonce = parts.entropy.token()
-            html = render_template("embed.html", shown=shown, nonce=nonce)
+            html = render_template("embed.html", shown=shown, nonce=nonce, back=_back(parts, found))
         except Refusal as refusal:
             parts.refusals.refuse(work, trace, refusal)
             return error_page(Gone(refusal.reason, _NOT_OPEN))
     return _with_the_vendors(page(html), found, nonce)
 
 
+def _back(parts: PageParts, found: Found) -> str:
+    """Return where the impersonation stands in the console; empty where there is none."""
+    settings = parts.settings
+    return f"{settings.issuer}/console/impersonations/{found.record.id}" if settings.console.enabled else ""
+
+
 def _with_the_vendors(response: Response, found: Found, nonce: str) -> Response:
-    """Let the vendor's script and frame in, and nothing else; our own scripts come by the nonce."""
-    sdk, base = urlsplit(found.app.sdk_url), found.app.base_url
-    script = f"{sdk.scheme}://{sdk.netloc}"
+    """Let the vendor's script and frame in, and nothing else; our own scripts come by the nonce.
+
+    Of an app that may be used no more not even those: its page ends what runs, and starts nothing.
+    """
+    script, base = "", "'none'"
+    if found.offered is not None:
+        sdk, base = urlsplit(found.offered.sdk_url), found.offered.base_url
+        script = f" {sdk.scheme}://{sdk.netloc}"
+    connect = f"'self' {base}" if script else "'self'"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        f"script-src 'nonce-{nonce}' {script}; worker-src 'self'; connect-src 'self' {base}; frame-src {base}; "
+        f"script-src 'nonce-{nonce}'{script}; worker-src 'self'; connect-src {connect}; frame-src {base}; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
     return response

@@ -72,7 +72,7 @@ def add_calls(blueprint: Blueprint, parts: PageParts) -> None:
             record = found.record
             parts.lifecycle.end(work, record, state=State.ENDED, by=record.actor_id, reason="actor")
             parts.appetize.devices.close(work, found, by=record.actor_id)
-            return state_of(parts, work, parts.appetize.registry.find(work, handoff_id))
+            return state_of(parts, work, parts.appetize.registry.known(work, handoff_id))
 
         return _called(parts, handoff_id, answer)
 
@@ -121,7 +121,7 @@ def page_of(parts: PageParts, work: Work, trace: Trace, handoff_id: str) -> Foun
 
 def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
     """Return what the page shows: who acts as whom, why, how, and for how long still."""
-    record, handoff, now = found.record, found.handoff, parts.clock.now()
+    record, handoff, app, now = found.record, found.handoff, found.offered, parts.clock.now()
     names = people.named(work.session, [record.actor_id, record.subject_id])
     over = record.overdue(now)
     limits = [record.expires_at, record.grace_until] if record.state is State.ACTIVE else [record.pending_until]
@@ -142,10 +142,11 @@ def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
         "app": handoff.app,
         "build": build,
         "build_mismatch": mismatch,
-        "how": found.app.how,
-        "fresh_link": found.app.by_link or found.app.gives_codes,
-        "sdk_url": found.app.sdk_url,
-        "base_url": found.app.base_url,
+        "app_off": app is None,
+        "how": app and app.how,
+        "fresh_link": app is not None and (app.by_link or app.gives_codes),
+        "sdk_url": app and app.sdk_url,
+        "base_url": app and app.base_url,
         "configured": handoff.consumed_at is not None,
         "device_ended": handoff.ended_ms is not None,
     }

@@ -194,6 +194,14 @@ class Conflict(Refusal):
     words = "The state of the resource does not allow this."
 
 
+class PreconditionFailed(Refusal):
+    """The resource is not any more what the caller saw of it (RFC 9110 §13.1.1)."""
+
+    error = "precondition_failed"
+    status = 412
+    words = "This was changed meanwhile; look at it again."
+
+
 class Gone(Refusal):
     """What could be had once has been had, or its time is over."""
 

@@ -50,6 +50,11 @@ def find(session: DbSession, handoff_id: str) -> StoredHandoff | None:
     return StoredHandoff(**{**values, "resources": tuple(row.resources)})
 
 
+def count(session: DbSession, impersonation_id: str) -> int:
+    """Count the handoffs of an impersonation, whatever became of them."""
+    return session.scalar(select(func.count()).where(Handoff.impersonation_id == impersonation_id)) or 0
+
+
 def is_latest(session: DbSession, impersonation_id: str, handoff_id: str) -> bool:
     """Tell whether a handoff of this impersonation was configured, and none of it after that one."""
     row = find(session, handoff_id)

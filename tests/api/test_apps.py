@@ -1,13 +1,17 @@
 """Apps through the API: checked by the rules of the settings, changed by admins, and used by every process at once."""
 
+import re
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
 from authserver import settings as settings_module
+from authserver.api import apps as operations
+from authserver.api.call import Call
 from authserver.appetize.apps import AppRefused, Apps
-from authserver.storage import DbSession
+from authserver.storage import DbSession, people
 from authserver.storage import apps as stored
 from authserver.storage.apps import StoredApp
 from tests.appetize.handing_off import (
@@ -21,7 +25,8 @@ from tests.appetize.handing_off import (
     renew,
 )
 from tests.conftest import MakeWorld
-from tests.world import ISSUER, World
+from tests.journeys.at_once import at_once, statuses
+from tests.world import ISSUER, Answer, World
 
 APPS = "/api/v1/appetize/apps"
 PLAIN: dict[str, Any] = {"build_id": "b_1", "platform": "android"}
@@ -49,6 +54,7 @@ def names(world: World) -> list[str]:
 def test_app_is_created_read_changed_and_disabled_with_an_event_of_each(world: World) -> None:
     create(world, groups=["tier-2"])
     shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert re.fullmatch(r"[0-9a-f]{32}", shown.pop("version"))
     assert shown == {
         "name": "bank",
         "source": "api",
@@ -136,12 +142,61 @@ def test_refusal_repeats_no_value(world: World) -> None:
     assert secret not in refused.text
 
 
-def test_addresses_that_are_not_https_are_refused_outside_the_demo(world: World) -> None:
+def test_addresses_that_are_not_https_are_refused_outside_the_demo() -> None:
     local = {"base_url": "http://localhost:9300", "sdk_url": "http://localhost:9300/embed.js"}
-    create(world, **local)
     with pytest.raises(AppRefused) as refused:
         Apps(settings_module.load((), {})).parse({**PLAIN, **local})
     assert refused.value.extra["invalid"] == ["sdk_url", "base_url"]
+
+
+ALLOWED = ("appetize.io", "js.appetize.io", ".bank.example", "localhost:9300", "[::1]:9300")
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://js.appetize.io", True),
+        ("https://sdk.bank.example", True),
+        ("https://a.b.bank.example", True),
+        ("http://localhost:9300", True),
+        ("http://[::1]:9300", True),
+        ("https://bank.example", False),
+        ("https://evilbank.example", False),
+        ("https://bank.example.evil.example", False),
+        ("https://sdk.bank.example:8443", False),
+        ("https://evil.appetize.io", False),
+        ("https://js.appetize.io.evil.example", False),
+        ("https://js.appetize.io.", False),
+        ("https://js.appetize.io:8443", False),
+        ("http://localhost", False),
+        ("http://localhost:9301", False),
+        ("http://[::1]", False),
+    ],
+)
+def test_script_and_frame_come_from_allowed_hosts_alone(
+    make_sqlite_world: MakeWorld,
+    origin: str,
+    allowed: bool,  # noqa: FBT001 - one case a row
+) -> None:
+    world = make_sqlite_world(appetize={"allowed_hosts": ALLOWED})
+    for name, value in (("sdk_url", f"{origin}/embed.js"), ("base_url", origin)):
+        settings = {**PLAIN, name: value}
+        answer = world.api("POST", APPS, "admin", json={"name": name, "settings": settings})
+        assert answer.status_code == (201 if allowed else 400), answer.text
+        if not allowed:
+            [problem] = answer.json["problems"]
+            assert (answer.json["error"], problem["field"]) == ("invalid_request", name)
+            assert "appetize.allowed_hosts" in problem["problem"]
+            assert world.events("request:refused")[-1]["reason"] == "app.settings"
+
+
+def test_stored_app_whose_host_is_allowed_no_more_is_used_no_more(make_sqlite_world: MakeWorld) -> None:
+    create(make_sqlite_world(appetize={"allowed_hosts": ALLOWED}), sdk_url="https://sdk.bank.example/embed.js")
+    world = make_sqlite_world()
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert (shown["in_force"], [each["field"] for each in shown["problems"]]) == (False, ["sdk_url"])
+    body = {"impersonation": world.start().json["id"], "app": "bank"}
+    assert world.api("POST", "/appetize/handoffs", "agent", json=body).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", "ü", "a" * 65, "a/b"])
@@ -194,6 +249,88 @@ def test_one_of_two_that_take_a_name_at_once_gets_it(make_world: MakeWorld) -> N
         thread.join()
     assert sorted(statuses) == [201, 409]
     assert len(world.events("app:changed")) == 1
+
+
+def put(world: World, match: str | None, **settings: Any) -> Answer:
+    headers = {} if match is None else {"If-Match": match}
+    return world.api("PUT", f"{APPS}/bank", "admin", json={"settings": {**PLAIN, **settings}}, headers=headers)
+
+
+def test_change_is_made_only_to_what_was_seen(world: World) -> None:
+    create(world)
+    read = world.api("GET", f"{APPS}/bank", "admin")
+    tag = read.headers["ETag"]
+    assert tag == f'"{read.json["version"]}"'
+    mine = put(world, tag, language="de")
+    assert (mine.status_code, mine.headers["ETag"] != tag) == (200, True)
+    lost = put(world, tag, language="sv")
+    assert (lost.status_code, lost.json["error"]) == (412, "precondition_failed")
+    assert lost.headers["Content-Type"] == "application/problem+json"
+    gone = world.api("DELETE", f"{APPS}/bank", "admin", headers={"If-Match": tag})
+    assert gone.status_code == 412
+    shown = world.api("GET", f"{APPS}/bank", "admin").json
+    assert (shown["enabled"], shown["settings"]["language"]) == (True, "de")
+    assert world.events("request:refused")[-1]["reason"] == "app.changed_meanwhile"
+    tag = mine.headers["ETag"]
+    assert world.api("DELETE", f"{APPS}/bank", "admin", headers={"If-Match": tag}).json["enabled"] is False
+    assert put(world, tag).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("match", "status"),
+    [(None, 200), ("*", 200), ('"other", {tag}', 200), ("W/{tag}", 412), ('"other"', 412), ("x y", 412)],
+)
+def test_if_match_is_read_as_http_has_it(world: World, match: str | None, status: int) -> None:
+    create(world)
+    tag = world.api("GET", f"{APPS}/bank", "admin").headers["ETag"]
+    assert put(world, match and match.format(tag=tag), language="de").status_code == status
+
+
+def test_one_of_two_that_change_what_they_saw_at_once_does(make_world: MakeWorld) -> None:
+    world = make_world()
+    create(world)
+    tag = world.api("GET", f"{APPS}/bank", "admin").headers["ETag"]
+    answers = at_once(world, *(partial(put, match=tag, language=each) for each in ("de", "sv")))
+    assert statuses(answers) == [200, 412]
+    assert [event["action"] for event in world.events("app:changed")] == ["created", "changed"]
+
+
+@pytest.mark.parametrize("taken", [{"enabled": False}, {"roles": ["auditor"]}], ids=["disabled", "demoted"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", APPS, {"name": "other", "settings": PLAIN}),
+        ("PUT", f"{APPS}/bank", {"settings": {**PLAIN, "language": "de"}}),
+        ("DELETE", f"{APPS}/bank", None),
+    ],
+)
+def test_admin_whom_another_one_stops_meanwhile_changes_nothing(  # noqa: PLR0917 - one case a row
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any, taken: dict[str, Any]
+) -> None:
+    create(world)
+    allowed = operations._allowed
+
+    def stopped() -> Call:
+        present = allowed()
+
+        def stop() -> None:
+            with world.work() as work:
+                work.lock()
+                people.change(work.session, world.id("admin"), **taken)
+
+        other = threading.Thread(target=stop)
+        other.start()
+        other.join()
+        return present
+
+    monkeypatch.setattr(operations, "_allowed", stopped)
+    refused = world.api(method, path, "admin", json=body)
+    assert (refused.status_code, refused.json["error"]) == (403, "insufficient_scope")
+    assert world.events("request:refused")[-1]["reason"] == "registry.no_admin_any_more"
+    with world.work() as work:
+        assert [(row.name, row.enabled, dict(row.settings)) for row in stored.listing(work.session)] == [
+            ("bank", True, PLAIN)
+        ]
 
 
 # --- as they are used
@@ -294,14 +431,15 @@ def test_origin_is_looked_up_for_the_configuration_alone(world: World, monkeypat
 
 
 def test_embed_page_lets_in_the_hosts_of_a_stored_app(make_sqlite_world: MakeWorld) -> None:
-    world = make_sqlite_world(**SECTIONS)
+    hosts = ["appetize.io", "js.appetize.io", "bank.appetize.io", "sdk.example.com"]
+    world = make_sqlite_world(**{**SECTIONS, "appetize": {**SECTIONS["appetize"], "allowed_hosts": hosts}})
     create(world, base_url="https://bank.appetize.io", sdk_url="https://sdk.example.com/embed.js")
     page = at_page(world, "bank")
     policy = page.show().headers["Content-Security-Policy"]
     assert "https://sdk.example.com; worker-src" in policy
     assert "frame-src https://bank.appetize.io;" in policy
     world.api("DELETE", f"{APPS}/bank", "admin")
-    assert page.call("state").status_code == 404
+    assert page.call("state").json["app_off"] is True
 
 
 def test_stored_app_that_cannot_work_any_more_is_not_used_and_shown_with_its_problems(

@@ -50,6 +50,8 @@ def test_app_has_the_vendors_defaults(tmp_path: Path) -> None:
         ("sdk_url = 'js.appetize.io'", "appetize.apps.bank.sdk_url: .*address of a script"),
         ("sdk_url = 'http://js.appetize.io/embed.js'", "appetize.apps.bank.sdk_url: must be https"),
         ("base_url = 'http://appetize.example.com'", "appetize.apps.bank.base_url: must be https"),
+        ("sdk_url = 'https://sdk.example.com/embed.js'", "appetize.apps.bank.sdk_url: .*appetize.allowed_hosts"),
+        ("base_url = 'https://bank.appetize.io'", "appetize.apps.bank.base_url: .*appetize.allowed_hosts"),
         ("base_url = 'https://appetize.io/embed'", "appetize.apps.bank.base_url: .*origin"),
         ("param = 'a b'", "appetize.apps.bank.param"),
         ("builds = { '5.4' = '../x' }", r"appetize.apps.bank.builds.5\.4"),
@@ -58,6 +60,14 @@ def test_app_has_the_vendors_defaults(tmp_path: Path) -> None:
 def test_app_that_cannot_work_stops_the_start_by_name(tmp_path: Path, app: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         loaded(tmp_path, app)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://appetize.io", "*", "*.appetize.io", ".io", ".", "", "a/b", "Appetize.io", "a b", "a..b", "a:x"]
+)
+def test_host_that_is_none_stops_the_start_by_name(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError, match=r"appetize\.allowed_hosts\.0"):
+        loaded(tmp_path, more=f"[appetize]\nallowed_hosts = ['{host}']")
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,14 @@ def test_signing_out_closes_the_page(world: World) -> None:
     assert page.show().status_code == 410
 
 
+def test_page_leads_back_to_the_console_where_there_is_one(make_sqlite_world: MakeWorld) -> None:
+    assert "/console/" not in at_page(make_sqlite_world(**SECTIONS)).show().text
+    world = make_sqlite_world(**SECTIONS, console={"enabled": True, "client_secret": "x" * 43})
+    page = at_page(world)
+    address = f"{ISSUER}/console/impersonations/{page.handoff['impersonation_id']}"
+    assert f'href="{address}" rel="noopener"' in page.show().text
+
+
 # --- what the page calls
 
 

@@ -17,13 +17,13 @@ _LONG = 15_000
 _numbers = itertools.count(1)
 
 
-def post(demo: Demo, path: str, body: dict[str, object], who: str = "agent") -> dict[str, Any]:
+def post(demo: Demo, path: str, body: dict[str, object], who: str = "agent", *, method: str = "POST") -> dict[str, Any]:
     """Call the API as a person."""
     headers = {
         "Content-Type": "application/json",
         "Authorization": f"Bearer {demo.credentials['users'][who]['access_token']}",
     }
-    asked = urllib.request.Request(demo.issuer + path, json.dumps(body).encode(), headers)
+    asked = urllib.request.Request(demo.issuer + path, json.dumps(body).encode(), headers, method=method)
     with urllib.request.urlopen(asked, timeout=10) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
@@ -37,12 +37,12 @@ def order(demo: Demo, **what: object) -> None:
 
 
 def opened(page: Page, demo: Demo, subject: str = "customer", who: str = "agent", **more: object) -> str:
-    """Come to the page of a new impersonation; return that. `build` and `mode` may be given."""
-    build = {"build": more.pop("build")} if "build" in more else {}
+    """Come to the page of a new impersonation; return that. `app`, `build` and `mode` may be given."""
+    build, app = {"build": more.pop("build")} if "build" in more else {}, more.pop("app", "demo-bank")
     person = demo.credentials["users"][subject]["id"]
     reason = {**REASON, "reason": f"the last payment is not shown ({next(_numbers)})"}
     started = post(demo, "/api/v1/impersonations", {"subject": person, "resource": [API], **reason, **more}, who)
-    created = post(demo, "/appetize/handoffs", {"impersonation": started["id"], "app": "demo-bank", **build}, who)
+    created = post(demo, "/appetize/handoffs", {"impersonation": started["id"], "app": app, **build}, who)
     sign_in(page, demo, who, urlsplit(created["embed_url"]).path)
     page.locator("#embed").wait_for()
     return str(started["id"])
@@ -148,6 +148,18 @@ def over_by_clock(page: Page, demo: Demo) -> None:
     page.get_by_role("heading", name="This is over").wait_for()
 
 
+def switched_off(page: Page, demo: Demo) -> None:
+    """Have the app disabled while its device runs."""
+    device, name = demo.credentials["appetize"]["device_stand_in"], f"shortlived-{next(_numbers)}"
+    where = {"base_url": device, "sdk_url": f"{device}/embed.js"}
+    settings = {"build_id": "demo-bank-standin", "platform": "android", **where}
+    post(demo, "/api/v1/appetize/apps", {"name": name, "settings": settings}, "admin")
+    opened(page, demo, app=name)
+    running(page)
+    post(demo, f"/api/v1/appetize/apps/{name}", {}, "admin", method="DELETE")
+    page.get_by_text("This app was switched off").first.wait_for()
+
+
 def reloaded(page: Page, demo: Demo) -> None:
     embed(page, demo)
     page.reload()
@@ -186,6 +198,7 @@ EMBED_VISITS: dict[str, Callable[[Page, Demo], object]] = {
     "embed-over-by-customer": over_by("customer"),
     "embed-over-by-lead": over_by("lead"),
     "embed-over-by-clock": over_by_clock,
+    "embed-switched-off": switched_off,
     "embed-reloaded": reloaded,
     "embed-opened-twice": opened_twice,
     "embed-other-browser": other_browser,

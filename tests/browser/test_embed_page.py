@@ -11,9 +11,10 @@ from threading import Thread
 
 import pytest
 import requests
-from playwright.sync_api import Browser, FrameLocator, Page, Response, expect
+from playwright.sync_api import Browser, FloatRect, FrameLocator, Page, Response, expect
 
-from tests.browser.chromium import opened
+from tests.browser.chromium import SCHEMES, Scheme, opened
+from tests.browser.embed_visits import embed, switched_off
 from tests.browser.entrance import sign_in as sign_in_at
 from tests.browser.test_embed import embed_url, handed_off, sign_in
 from tests.browser.test_pages import serious
@@ -156,6 +157,34 @@ def test_page_loaded_again_says_so_and_starts_nothing(chromium: Browser, demo: D
         shown.page.reload()
         expect(shown.page.get_by_text("before it was loaded again")).to_be_visible()
         assert shown.page.locator("iframe").count() == 0
+
+
+@pytest.mark.usefixtures("standin")
+def test_app_that_is_switched_off_closes_its_devices_and_end_still_ends(chromium: Browser, demo: Demo) -> None:
+    with opened(chromium) as page:
+        switched_off(page, demo)
+        expect(page.locator("#appetize-device")).to_have_count(0, timeout=2000)
+        page.get_by_role("button", name="End", exact=True).click()
+        expect(page.get_by_text("You ended it.")).to_be_visible()
+        page.get_by_role("link", name="See it in the console").click()
+        page.wait_for_url("**/console/impersonations/*")
+
+
+@pytest.mark.usefixtures("standin")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_page_shows_through_behind_the_phones_corners(chromium: Browser, demo: Demo, scheme: Scheme) -> None:
+    with opened(chromium) as page:
+        page.emulate_media(color_scheme=scheme)
+        embed(page, demo)
+        frame = page.locator("#appetize-device").bounding_box()
+        assert frame is not None
+        at = {"inside": (24, 4), "beside": (-6, 4), "screen": (frame["width"] / 2, frame["height"] / 2)}
+        seen = {name: page.screenshot(clip=one_pixel(frame["x"] + x, frame["y"] + y)) for name, (x, y) in at.items()}
+        assert seen["inside"] == seen["beside"] != seen["screen"]
+
+
+def one_pixel(x: float, y: float) -> FloatRect:
+    return {"x": x, "y": y, "width": 1, "height": 1}
 
 
 def test_page_of_another_origin_runs_a_device_by_the_module(

@@ -29,6 +29,13 @@ def problem(shown: Answer, field: str) -> str:
     return found[1]
 
 
+def version_in(shown: Answer) -> str:
+    """Return which version of an app a form is meant for."""
+    found = re.search(r'name="seen" value="([^"]*)"', shown.text)
+    assert found, shown.text
+    return found[1]
+
+
 def chosen(shown: Answer, field: str) -> str:
     """Return what stands in a field."""
     if found := re.search(rf'<input id="{re.escape(field)}"[^>]* value="([^"]*)"', shown.text):

@@ -8,7 +8,7 @@ import pytest
 from authserver.console.app_form import FIELDS
 from authserver.settings_appetize import App
 from tests.conftest import MakeWorld
-from tests.console.configuring import APPS, ESCAPED, HOSTILE, PLAIN, app, chosen, create, problem
+from tests.console.configuring import APPS, ESCAPED, HOSTILE, PLAIN, app, chosen, create, problem, version_in
 from tests.console.staff import Staff, console_world
 from tests.world import World
 
@@ -93,7 +93,10 @@ def test_saving_what_is_shown_changes_nothing(world: World, admin: Staff) -> Non
     shown = admin.get("/console/apps/bank")
     fields = ("platform", "build_id", "builds", "groups", "scale", "location", "record")
     form: dict[str, Any] = {name: chosen(shown, name) for name in fields}
-    assert admin.send("/console/apps/bank", roles=["support", "night shift"], **form).status_code == 303
+    assert (
+        admin.send("/console/apps/bank", roles=["support", "night shift"], seen=before["version"], **form).status_code
+        == 303
+    )
     assert app(world) == before
     assert [event["action"] for event in world.events("app:changed")] == ["created"]
 
@@ -154,10 +157,50 @@ def test_an_app_is_disabled_after_one_question_and_enabled_again(world: World, a
     assert app(world)["enabled"] is False
     shown = admin.get("/console/apps/bank")
     assert "bank is disabled" in shown.text
-    admin.send("/console/apps/bank", shown, **PLAIN, device="pixel7")
+    admin.send("/console/apps/bank", shown, **PLAIN, device="pixel7", seen=app(world)["version"])
     assert app(world)["enabled"] is False  # saving a disabled one leaves it so
     assert admin.send("/console/apps/bank/enable", shown).status_code == 303
     assert (app(world)["in_force"], app(world)["settings"]["device"]) == (True, "pixel7")
+
+
+def test_an_app_that_somebody_else_changed_is_not_overwritten_unseen(world: World, admin: Staff) -> None:
+    create(world, builds={"1.0": "b_0"}, language="sv")
+    shown = admin.get("/console/apps/bank")
+    theirs = {**PLAIN, "builds": {"1.0": "b_0"}, "language": "de", "groups": ["tier-2", "cards"]}
+    world.api("PUT", f"{APPS}/bank", "admin", json={"settings": theirs})
+    mine: dict[str, Any] = {**PLAIN, "builds": "1.0=b_0", "language": "sv", "device": "pixel7"}
+    refused = admin.send("/console/apps/bank", shown, seen=version_in(shown), **mine)
+    assert refused.status_code == 412
+    assert "Somebody else changed this app" in refused.text
+    assert {name: chosen(refused, name) for name in ("language", "device", "groups")} == {
+        "language": "sv", "device": "pixel7", "groups": "",
+    }  # fmt: skip
+    said = {name: problem(refused, name) for name in ("language", "device", "groups")}
+    assert said == {
+        "language": "It is now: de.", "device": "It is now: empty.", "groups": "It is now: tier-2, cards.",
+    }  # fmt: skip
+    assert refused.text.count("It is now") == 3
+    assert app(world)["settings"] == theirs
+    assert world.events("request:refused")[-1]["reason"] == "app.changed_meanwhile"
+    assert admin.send("/console/apps/bank", refused, seen=version_in(refused), **mine).status_code == 303
+    assert app(world)["settings"] == {**PLAIN, "builds": {"1.0": "b_0"}, "language": "sv", "device": "pixel7"}
+
+
+@pytest.mark.parametrize("version", ["", "0" * 32, '"x", *', "*", "a\r\nX: y", "ü"])
+def test_a_form_of_no_known_version_changes_nothing(world: World, admin: Staff, version: str) -> None:
+    create(world)
+    refused = admin.send("/console/apps/bank", seen=version, **PLAIN, device="pixel7")
+    assert (refused.status_code, chosen(refused, "device")) == (412, "pixel7")
+    assert app(world)["settings"] == PLAIN
+
+
+@pytest.mark.parametrize("wrong", [{"builds": "5.4"}, {"location": "here"}])
+def test_a_refused_form_stays_meant_for_what_was_seen(world: World, admin: Staff, wrong: dict[str, str]) -> None:
+    create(world)
+    version = app(world)["version"]
+    world.api("PUT", f"{APPS}/bank", "admin", json={"settings": {**PLAIN, "language": "de"}})
+    refused = admin.send("/console/apps/bank", **{**PLAIN, **wrong}, seen=version)
+    assert (refused.status_code, version_in(refused)) == (400, version)
 
 
 def test_an_app_of_the_files_is_shown_and_not_changed(world: World, admin: Staff) -> None:
@@ -202,4 +245,4 @@ def test_hostile_words_of_apps_stay_words(world: World, admin: Staff) -> None:
     ):
         assert "<script>alert" not in shown.text
         assert ESCAPED in shown.text
-        assert "49" not in re.sub(r'csrf" value="[^"]*"|\?v=\w+', "", shown.text)
+        assert "49" not in re.sub(r'(csrf|seen)" value="[^"]*"|\?v=\w+', "", shown.text)

@@ -31,6 +31,7 @@ const OVER_BY_STATE = {
   denied: "It was refused.", expired: "Nobody decided in time.", revoked: "It was revoked.", ended: "Its time is over.",
 };
 const NOT_PASSED = "The app could not be signed in.";
+const SWITCHED_OFF = "This app was switched off, so no device of it runs any more.";
 const NOT_GIVEN = "This device cannot be started any more. Start a new one from where you came.";
 
 const root = /** @type {HTMLElement} */ (document.querySelector("#embed"));
@@ -122,7 +123,7 @@ async function begin() {
     return trouble(FAILED.sdk, "Try again", begin);
   }
   const { status, body } = await call("config");
-  if (over) return;
+  if (over || shut) return;
   if (status === 409) { begun = false; return; }
   if (status === 0 || status === 503) return trouble("The server does not answer.", "Try again", begin);
   if (status !== 200) return closed(NOT_GIVEN, { ran: false });
@@ -208,6 +209,7 @@ function keepUp(state) {
   if (decided) part("clock").textContent = "Time left";
   if (!waiting && state.state !== "active") return finish("This is over", OVER[state.end_reason] ?? OVER_BY_STATE[state.state]);
   if (shut) return undefined;
+  if (state.app_off) return closed(SWITCHED_OFF, { ran: device !== undefined });
   if (waiting && state.how !== "deep_link") {
     if (!prepared) void loadSdk(root.dataset.sdk).catch(() => undefined); // what can be had before the answer
     prepared = true;
