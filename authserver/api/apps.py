@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
 
+from authserver.api import names
 from authserver.api.call import Call, call
 from authserver.api.schemas import problems
 from authserver.api.schemas_apps import AppBody, AppOut, AppPath, AppProblemOut, AppsOut, NewAppBody
@@ -64,6 +65,7 @@ def _shown(app: ShownApp) -> dict[str, Any]:
 def _out(app: ShownApp) -> AppOut:
     return AppOut(
         name=app.name,
+        label=names.of_app(app.name),
         source="config" if app.in_settings else "api",
         read_only=app.in_settings,
         enabled=app.enabled,

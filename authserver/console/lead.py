@@ -96,9 +96,10 @@ def _decide(here: Call, impersonation_id: str) -> Response:
 
 
 def _running(here: Call) -> dict[str, Json]:
-    """Return all that runs."""
+    """Return all that runs, and whether there is anything that could be ended: what waits is, too."""
     found = here.get(_API, state="active", limit=_PAGE)
-    return {"running": found["items"], "more_run": found["next_cursor"] is not None}
+    anything = bool(found["items"] or here.get(_API, open="true", limit=1)["items"])
+    return {"running": found["items"], "more_run": found["next_cursor"] is not None, "anything": anything}
 
 
 def _end_all(here: Call) -> Response:

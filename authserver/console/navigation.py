@@ -58,8 +58,8 @@ _READ, _AUDIT, _DIRECTORY = "impersonations:read", "audit:read", "directory:read
 PLACES = (
     Place("Find a customer", "home", "Desk", "impersonate", ("support", "lead")),
     Place("My impersonations", "mine", "Desk", "impersonate", ("support", "lead")),
-    Place("Waiting", "queue", "Lead", "impersonations:approve", ("lead",)),
-    Place("Active now", "active", "Lead", "impersonations:end", ("lead", "admin")),
+    Place("Waiting for approval", "queue", "Oversight", "impersonations:approve", ("lead",)),
+    Place("Active now", "active", "Oversight", "impersonations:end", ("lead", "admin")),
     Place("All impersonations", "impersonations", "Evidence", _READ, ("lead", "admin", "auditor")),
     Place("Audit trail", "trail", "Evidence", _AUDIT, ("auditor", "admin")),
     Place("Reports", "reports", "Evidence", _READ, ("lead", "admin", "auditor")),

@@ -70,7 +70,7 @@ def test_options_say_what_a_start_may_say(world: World) -> None:
     shown = world.api("GET", OPTIONS, "agent").json
     assert shown["reason_codes"][0] == {"code": "customer_initiated_support", "label": "Customer initiated support"}
     assert (shown["ticket_required"], shown["ticket_pattern"]) == (True, "[A-Z]+-[0-9]+")
-    assert (shown["reason_code_required"], shown["break_glass"]) == (False, False)
+    assert (shown["reason_required"], shown["reason_code_required"], shown["break_glass"]) == (True, False, False)
     assert (shown["modes"], shown["default_mode"]) == (["read_only"], "read_only")
     assert shown["expires_in"] == {"default": 3600, "maximum": 3600}
     assert (shown["client_id"], shown["clients"]) == ("backend", [{"client_id": "backend", "name": "Support backend"}])
@@ -85,7 +85,7 @@ def test_options_say_what_a_start_may_say(world: World) -> None:
         },
         {"name": "cards:write", "access": "write", "description": "Block and unblock your cards"},
     ]
-    assert shown["apps"] == [{"name": "demo-bank", "platform": "android"}]
+    assert shown["apps"] == [{"name": "demo-bank", "label": "Demo bank", "platform": "android"}]
     assert shown["consent_ways"] == ["account", "mail"]
     assert shown["withholding_reason_codes"] == ["legal_request"]
 
@@ -105,6 +105,11 @@ def test_options_follow_a_policy_that_wants_no_ticket_but_a_reason_code(make_pol
     world = make_policy({"unless { context.hasTicket };": "unless { true };", "when { context.hasReasonCode }\n": ""})
     shown = world.api("GET", OPTIONS, "agent").json
     assert (shown["ticket_required"], shown["reason_code_required"]) == (False, True)
+
+
+def test_options_follow_a_policy_that_wants_no_words(make_policy: MakePolicy) -> None:
+    world = make_policy({"unless { context.hasReason };": "unless { true };"})
+    assert world.api("GET", OPTIONS, "agent").json["reason_required"] is False
 
 
 @pytest.mark.parametrize("client_id", ["resource-server", "nobody"])
