@@ -355,3 +355,21 @@ def test_preview_is_of_the_resources_that_are_named(world: World) -> None:
         people.change(work.session, world.id("customer"), roles=["holder"])
     shown = outcomes(preview(world, "customer", resource=API))["read_only"]
     assert (shown["outcome"], shown["says"]) == ("deny", ["Nothing of what is asked for can be opened so."])
+
+
+def test_what_is_asked_for_has_names_beside_its_identifiers(world: World) -> None:
+    started = world.start("agent").json
+    assert started["resource"] == [API]
+    assert started["resources"] == [
+        {
+            "uri": API,
+            "name": "Accounts",
+            "scopes": [{"name": "accounts:read", "description": "See your accounts, their balances and transactions"}],
+        }
+    ]
+
+
+def test_the_trail_says_what_its_people_are_called(world: World) -> None:
+    world.start("agent")
+    shown = world.api("GET", "/api/v1/audit/events?name=impersonation:requested", "auditor").json
+    assert shown["names"] == {world.id("agent"): "Avery Agent", world.id("customer"): "Casey Customer"}
