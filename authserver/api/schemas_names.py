@@ -3,18 +3,18 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class _Out(BaseModel):
+class _NamedOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class NamedScopeOut(_Out):
+class NamedScopeOut(_NamedOut):
     """A scope; `description` is what a customer is told of it, empty where nothing was registered."""
 
     name: str
     description: str
 
 
-class NamedResourceOut(_Out):
+class NamedResourceOut(_NamedOut):
     """A resource server by its registered name, with those of its scopes that are meant."""
 
     uri: str
