@@ -6,6 +6,7 @@ from typing import Any
 from flask_openapi.blueprint import APIBlueprint
 from werkzeug.http import parse_etags, quote_etag
 
+from authserver.api import names
 from authserver.api.call import Call, call
 from authserver.api.schemas import problems
 from authserver.api.schemas_apps import AppBody, AppHeaders, AppOut, AppPath, AppProblemOut, AppsOut, NewAppBody
@@ -79,6 +80,7 @@ def _out(app: ShownApp) -> AppOut:
     return AppOut(
         name=app.name,
         version=app.version,
+        label=names.of_app(app.name),
         source="config" if app.in_settings else "api",
         read_only=app.in_settings,
         enabled=app.enabled,

@@ -1,5 +1,6 @@
 """What a caller may ask for: by which client, for which resources, in which apps; and what they would ask with it."""
 
+from authserver.api import names
 from authserver.api.call import Call
 from authserver.api.schemas_desk import (
     LifetimeOut,
@@ -11,6 +12,7 @@ from authserver.api.schemas_desk import (
     PreviewQuery,
     ReasonCodeOut,
 )
+from authserver.impersonation import reasons
 from authserver.impersonation.asks import ActingPerson, Ask
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, Mode, Way
@@ -28,7 +30,10 @@ def options(present: Call, client_id: str | None) -> OptionsOut:
     client = _chosen(present, offered, client_id)
     limit = settings.impersonation.expires_in
     return OptionsOut(
-        reason_codes=[ReasonCodeOut(code=code, label=_label(code)) for code in settings.impersonation.reason_codes],
+        reason_codes=[
+            ReasonCodeOut(code=code, label=reasons.label(code)) for code in settings.impersonation.reason_codes
+        ],
+        reason_required=able.reason_required,
         reason_code_required=able.reason_code_required,
         ticket_required=able.ticket_required,
         ticket_pattern=settings.impersonation.ticket_pattern,
@@ -124,8 +129,8 @@ def _apps(present: Call) -> list[OfferedAppOut]:
     user = people.find(present.work.session, present.caller.user_id)
     roles, groups = (frozenset[str](),) * 2 if user is None else (frozenset(user.roles), frozenset(user.groups))
     apps = present.parts.appetize.apps.in_force(present.work.session)
-    return [OfferedAppOut(name=name, platform=app.platform) for name, app in apps.items() if app.lets(roles, groups)]
-
-
-def _label(code: str) -> str:
-    return code.replace("_", " ").replace("-", " ").capitalize()
+    return [
+        OfferedAppOut(name=name, label=names.of_app(name), platform=app.platform)
+        for name, app in apps.items()
+        if app.lets(roles, groups)
+    ]

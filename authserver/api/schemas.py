@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
+from authserver.api.schemas_names import NamedResourceOut
 from authserver.protocol.names import Mode, State
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -233,6 +234,8 @@ class ImpersonationOut(_Out):
     client_id: str
     resource: list[str]
     scope: str
+    resources: list[NamedResourceOut]
+    """The same resources and scopes, by their names for people."""
     mode: Mode
     reason: str
     reason_code: str
@@ -325,7 +328,8 @@ class EventOut(_Out):
 
 
 class EventsOut(_Out):
-    """A page of audit events, newest first."""
+    """A page of audit events, newest first; `names` are those of its people now, by id."""
 
     items: list[EventOut]
+    names: dict[str, str]
     next_cursor: str | None

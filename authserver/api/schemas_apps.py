@@ -55,14 +55,15 @@ class AppProblemOut(Out):
 
 
 class AppOut(Out):
-    """An app. `source` is `config` (read-only) or `api`; `in_force` says whether handoffs can use it.
+    """An app; `label` is its name for people. `source` is `config` (read-only) or `api`.
 
-    `version` changes with it, and is its `ETag` too.
-    It is not in force when it is disabled, when `problems` stand in its way, and when `config/` has one of its name.
+    `version` changes with it, and is its `ETag` too. `in_force` says whether handoffs can use it: not when it is
+    disabled, when `problems` stand in its way, or when `config/` has one of its name.
     """
 
     name: str
     version: str
+    label: str
     source: str
     read_only: bool
     enabled: bool

@@ -60,9 +60,10 @@ class OfferedResourceOut(Out):
 
 
 class OfferedAppOut(Out):
-    """A mobile app that the caller may open."""
+    """A mobile app that the caller may open; `label` is its name for people."""
 
     name: str
+    label: str
     platform: str
 
 
@@ -80,6 +81,7 @@ class OptionsOut(Out):
     """
 
     reason_codes: list[ReasonCodeOut]
+    reason_required: bool
     reason_code_required: bool
     ticket_required: bool
     ticket_pattern: str

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from authserver.api.names import Registered
 from authserver.api.schemas import (
     ConsentRequestOut,
     DecisionOut,
@@ -52,6 +53,7 @@ def impersonations(
     known = people.identified(session, {person for each in records for person in (each.actor_id, each.subject_id)})
     approvals, consents = listings.approvals_of(session, ids), listings.consents_of(session, ids)
     reports = governance.reports_of(session, [each.id for each in records if each.override is not None])
+    registered = Registered.of(session, {uri for each in records for uri in each.resources})
     shown = []
     for record in records:
         usernames = shows_usernames(record)
@@ -59,7 +61,7 @@ def impersonations(
         name, username = known.get(record.subject_id, _NOBODY)
         subject = _person(record.subject_id, name, masked(username) or username, shown=usernames)
         decided = _Decided(approvals.get(record.id), consents.get(record.id), reports.get(record.id))
-        shown.append(_impersonation(record, actor, subject, decided))
+        shown.append(_impersonation(record, actor, subject, decided, registered))
     return shown
 
 
@@ -82,7 +84,9 @@ def _person(user_id: str, name: str, username: str, *, shown: bool) -> PersonOut
     return PersonOut(id=user_id, name=name, username=username if shown else None)
 
 
-def _impersonation(record: Record, actor: PersonOut, subject: PersonOut, decided: _Decided) -> ImpersonationOut:
+def _impersonation(
+    record: Record, actor: PersonOut, subject: PersonOut, decided: _Decided, registered: Registered
+) -> ImpersonationOut:
     return ImpersonationOut(
         id=record.id,
         state=record.state,
@@ -92,6 +96,7 @@ def _impersonation(record: Record, actor: PersonOut, subject: PersonOut, decided
         client_id=record.client_id,
         resource=list(record.resources),
         scope=join_scope(record.scopes),
+        resources=registered.named(record.resources, record.scopes),
         mode=Mode(record.mode),
         reason=record.reason,
         reason_code=record.reason_code,

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
 
+from authserver.api import names
 from authserver.api.call import Call, call
 from authserver.api.instants import read_ms
 from authserver.api.schemas import EventsOut
@@ -30,7 +31,8 @@ def add_trail(blueprint: APIBlueprint) -> None:
         found = search.search(session, CHAIN, selected(query), before_seq=before_seq, limit=query.limit)
         items = records(session, found.rows)
         note_reading(present, "api", query)
-        return {"items": items, "next_cursor": None if found.before_seq is None else str(found.before_seq)}, 200
+        cursor = None if found.before_seq is None else str(found.before_seq)
+        return {"items": items, "names": names.of_people(session, items), "next_cursor": cursor}, 200
 
 
 def selected(query: EventsFilter) -> Selection:

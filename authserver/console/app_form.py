@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from authserver.console.fields import YES_NO, Field, Json, Values, pairs, parsed
+from authserver.console.setting_fields import YES_NO, Field, Json, Values, pairs, parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.app_form import FIELDS, GROUPS, settings_of
 from authserver.console.calls import Json, call, page
-from authserver.console.fields import Values, parsed, problems_by_field, stored, typed
+from authserver.console.setting_fields import Values, parsed, problems_by_field, stored, typed
 
 _API = "/api/v1/appetize/apps"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

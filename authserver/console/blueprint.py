@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from authserver.console.admin import add_admin
-from authserver.console.answers import html, older, problem_page
+from authserver.console.answers import html, local, older, problem_page
 from authserver.console.api_client import ApiRefusedError, ApiUnavailableError
 from authserver.console.calls import Call, NotOurFormError, StepUpNeededError, frame, present
 from authserver.console.desk import add_desk
@@ -16,6 +16,7 @@ from authserver.console.lead import add_lead
 from authserver.console.links import asks_first, marked
 from authserver.console.live import add_live
 from authserver.console.moments import duration, instant
+from authserver.console.navigation import closed_words
 from authserver.console.parts import ConsoleParts
 from authserver.console.sessions import Session, SignedOutError
 from authserver.console.sign_in import Wanted, add_sign_in, begin, clear, cookie
@@ -23,7 +24,12 @@ from authserver.console.sign_in import Wanted, add_sign_in, begin, clear, cookie
 OPEN = frozenset({"console.sign_in", "console.callback", "console.static"})
 """What answers without a session."""
 _TITLES = {403: "You may not do this", 404: "There is nothing here", 409: "This has changed", 429: "Too many tries"}
-_DOWN = "The server did not answer. What you see may be out of date; nothing that you typed was lost if you go back."
+_SILENT = "The server does not answer"
+_DOWN = "It did not answer in time. Nothing was changed. Try again in a moment."
+_UNKNOWN = (
+    "It did not answer in time, so it is not known whether this was done. Look at the page before you send it again."
+)
+_KEPT = "What you typed stands there still."
 
 
 def create_blueprint(parts: ConsoleParts) -> Blueprint:
@@ -95,21 +101,46 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
 
     @blueprint.errorhandler(ApiRefusedError)
     def refused(error: ApiRefusedError) -> Response:
-        if error.status == 404:  # noqa: PLR2004 - Not Found
-            return _nothing_here()
-        return problem_page(
-            error.status, _TITLES.get(error.status, "This did not work"), error.words, code=error.error, **frame()
-        )
+        return _nothing_here() if error.status == 404 else _refused(error)  # noqa: PLR2004 - Not Found
 
     @blueprint.errorhandler(ApiUnavailableError)
     def down(_error: ApiUnavailableError) -> Response:
-        return problem_page(502, "The server does not answer", _DOWN, retry=request.method == "GET")
+        return _down()
 
     @blueprint.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if error.code == 404:  # noqa: PLR2004 - Not Found
             return _nothing_here()
         return problem_page(error.code or 500, "This did not work", error.description or "", **frame())
+
+
+def _refused(error: ApiRefusedError) -> Response:
+    """Say what the API says; where it is the page that is not for them, whom it is for."""
+    around, title = frame(), _TITLES.get(error.status, "This did not work")
+    if error.error == "insufficient_scope" and "me" in around:
+        words = closed_words(around["me"]) or "What you may do here does not go that far."
+        return problem_page(error.status, title, words, **around)
+    return problem_page(error.status, title, error.words, code=error.error, **around)
+
+
+def _down() -> Response:
+    """Say that the server is silent: what was asked for is asked again, what was sent may have been done."""
+    if request.method == "GET":
+        return problem_page(502, _SILENT, _DOWN, again_at=_wanted_path(), again_words="Try again")
+    words = f"{_UNKNOWN} {_KEPT}" if _keep_typed() else _UNKNOWN
+    return problem_page(502, _SILENT, words, again_at=local(_wanted_path()), again_words="Back to the page")
+
+
+def _keep_typed() -> bool:
+    """Keep what was typed for the page that it was typed on; tell whether there was anything that can be kept."""
+    here, wanted = present(), Wanted.by(_wanted_path())
+    if here is None or wanted.typed is None:
+        return False
+    try:
+        here.session.put("typed", {"path": wanted.path.partition("?")[0], "form": wanted.typed})
+    except ApiUnavailableError:
+        return False
+    return True
 
 
 def _is_visit() -> bool:

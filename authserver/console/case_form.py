@@ -3,7 +3,7 @@
 from typing import Any
 
 from authserver.console.app_form import Group
-from authserver.console.fields import YES_NO, Field, Json, Values, parsed
+from authserver.console.setting_fields import YES_NO, Field, Json, Values, parsed
 
 _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _RELATION = "relation"

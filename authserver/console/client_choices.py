@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authserver.console.forms import Form
+from authserver.console.record_form import Form
 
 Json = Any
 METHODS = (

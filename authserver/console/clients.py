@@ -6,7 +6,7 @@ from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, page
 from authserver.console.client_choices import ALGS, GRANTS, LIFETIMES, METHODS, WAYS, choices_of, method_words
-from authserver.console.forms import Form, Kind
+from authserver.console.record_form import Form, Kind
 from authserver.console.users import ended_words
 
 API = "/api/v1/clients"

@@ -29,18 +29,22 @@ def value(
     names: Mapping[str, str] | None = None,
     absent: str = "none",
 ) -> Markup:
-    """Return a member's value; people who are known by `names` (by id) are called by their name, too."""
+    """Return a member's value; what is known by `names` (by id) is called by its name, too."""
     if isinstance(found, bool):
         return _YES if found else _NO
     if isinstance(found, int):
         return _number(name, found)
     if isinstance(found, str) and found:
-        return _NAMED.format(names[found], found) if names and found in names else _ISOLATED.format(found)
+        return _said(found, names)
     if not found:
         return _QUIET.format(absent if found is None else "none")
     if isinstance(found, list) and all(isinstance(each, str) for each in found):
-        return Markup(", ").join(_ISOLATED.format(each) for each in found)
+        return Markup(", ").join(_said(each, names) for each in found)
     return _CODE.format(json.dumps(found, ensure_ascii=False, sort_keys=True))
+
+
+def _said(found: str, names: Mapping[str, str] | None) -> Markup:
+    return _NAMED.format(names[found], found) if names and found in names else _ISOLATED.format(found)
 
 
 def _number(name: str, found: int) -> Markup:

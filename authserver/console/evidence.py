@@ -36,10 +36,10 @@ def add_evidence(blueprint: Blueprint) -> None:
     @blueprint.get("/trail/<seq>")
     def event(seq: str) -> Response:
         here, number = call(), _number(seq)
-        found = here.get(f"{_API}/events", cursor=str(number + 1), limit=1)["items"]
-        if not found or found[0]["seq"] != number:
+        found = here.get(f"{_API}/events", cursor=str(number + 1), limit=1)
+        if not found["items"] or found["items"][0]["seq"] != number:
             abort(404)
-        return page("event.html", event=found[0], names=_names(here), of=event_words)
+        return page("event.html", event=found["items"][0], names=found["names"], of=event_words)
 
     @blueprint.get("/trail/export")
     def export() -> Response:
@@ -86,8 +86,8 @@ def _proof(here: Call, status: int = 200, alert_words: str = "") -> Response:
 
 
 def _trail(here: Call) -> Response:
-    names = _names(here)
-    filters = TrailFilters.of(request.args, names)
+    known = _names(here)
+    filters = TrailFilters.of(request.args, known)
     found, words, wrong = _events(here, filters)
     return page(
         "trail.html",
@@ -96,7 +96,7 @@ def _trail(here: Call) -> Response:
         filters=filters,
         wrong=wrong,
         alert_words=words,
-        names=names,
+        names={**known, **found["names"]},
         choices=list(event_words.choices()),
         of=event_words,
     )
@@ -104,7 +104,7 @@ def _trail(here: Call) -> Response:
 
 def _events(here: Call, filters: TrailFilters) -> tuple[Json, str, list[str]]:
     """Return a page of events, or words and fields where the filters are none."""
-    nothing: dict[str, Any] = {"items": [], "next_cursor": None}
+    nothing: dict[str, Any] = {"items": [], "names": {}, "next_cursor": None}
     if misfit := filters.misfit():
         _admit(here)
         return nothing, words_for(misfit), [misfit]
@@ -124,6 +124,6 @@ def _admit(here: Call) -> None:
 
 
 def _names(here: Call) -> dict[str, str]:
-    """Return the names of those who had a part in impersonations lately: the trail itself has their ids alone."""
+    """Return the names of those who had a part in impersonations lately: they can be looked for by these."""
     known = known_people(here.get("/api/v1/impersonations", limit=_KNOWN)["items"])
     return {here.me.id: here.me.name, **known}

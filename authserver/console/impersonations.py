@@ -29,7 +29,7 @@ def add_impersonations(blueprint: Blueprint) -> None:
 
     @blueprint.get("/impersonations")
     def impersonations() -> Response:
-        return _listing(call(), "Impersonations", actor=request.args.get("actor"))
+        return _listing(call(), "All impersonations", actor=request.args.get("actor"))
 
     @blueprint.get("/impersonations/<impersonation_id>")
     def impersonation(impersonation_id: str) -> Response:

@@ -21,7 +21,10 @@ def add_lead(blueprint: Blueprint) -> None:
 
     @blueprint.get("/queue")
     def queue() -> Response:
-        return page("queue.html", **_waiting(call()))
+        here = _admitted()
+        typed = here.typed()
+        kept = {"id": typed.get("id"), "remark": typed.get("remark"), "expires_in": typed.get("expires_in", type=int)}
+        return page("queue.html", **_waiting(here), kept=kept)
 
     @blueprint.get("/queue/now")
     def queue_now() -> Response:
@@ -34,7 +37,8 @@ def add_lead(blueprint: Blueprint) -> None:
 
     @blueprint.get("/active")
     def active() -> Response:
-        return page("active.html", **_running(call()))
+        here = _admitted()
+        return page("active.html", **_running(here), reason=here.typed().get("reason", ""))
 
     @blueprint.get("/active/now")
     def active_now() -> Response:
@@ -44,6 +48,14 @@ def add_lead(blueprint: Blueprint) -> None:
     @blueprint.post("/active/end")
     def end_all() -> Response:
         return _end_all(call())
+
+
+def _admitted() -> Call:
+    """Refuse who sees their own impersonations alone: what stands here would not be all, and they would not know."""
+    here = call()
+    if not here.me.may("impersonations:read", "lead", "admin", "auditor"):
+        raise ApiRefusedError(HTTPStatus.FORBIDDEN, {"error": "insufficient_scope"})
+    return here
 
 
 def _waiting(here: Call) -> dict[str, Json]:
@@ -96,9 +108,10 @@ def _decide(here: Call, impersonation_id: str) -> Response:
 
 
 def _running(here: Call) -> dict[str, Json]:
-    """Return all that runs."""
+    """Return all that runs, and whether there is anything that could be ended: what waits is, too."""
     found = here.get(_API, state="active", limit=_PAGE)
-    return {"running": found["items"], "more_run": found["next_cursor"] is not None}
+    anything = bool(found["items"] or here.get(_API, open="true", limit=1)["items"])
+    return {"running": found["items"], "more_run": found["next_cursor"] is not None, "anything": anything}
 
 
 def _end_all(here: Call) -> Response:

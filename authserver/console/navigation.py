@@ -58,8 +58,8 @@ _READ, _AUDIT, _DIRECTORY = "impersonations:read", "audit:read", "directory:read
 PLACES = (
     Place("Find a customer", "home", "Desk", "impersonate", ("support", "lead")),
     Place("My impersonations", "mine", "Desk", "impersonate", ("support", "lead")),
-    Place("Waiting", "queue", "Lead", "impersonations:approve", ("lead",)),
-    Place("Active now", "active", "Lead", "impersonations:end", ("lead", "admin")),
+    Place("Waiting for approval", "queue", "Oversight", "impersonations:approve", ("lead",)),
+    Place("Active now", "active", "Oversight", "impersonations:end", ("lead", "admin")),
     Place("All impersonations", "impersonations", "Evidence", _READ, ("lead", "admin", "auditor")),
     Place("Audit trail", "trail", "Evidence", _AUDIT, ("auditor", "admin")),
     Place("Reports", "reports", "Evidence", _READ, ("lead", "admin", "auditor")),
@@ -78,12 +78,31 @@ PLACES = (
 def entries(me: Me) -> dict[str, list[Entry]]:
     """Return where somebody can go, by group."""
     shown = [place for place in PLACES if _is_there(place) and me.may(place.scope, *place.roles)]
-    urls = [url_for(f"console.{place.endpoint}") for place in shown]
+    urls = [_url(place) for place in shown]
     here = max((url for url in urls if _is_at(url)), key=len, default="")
     groups: dict[str, list[Entry]] = {}
     for place, url in zip(shown, urls, strict=True):
         groups.setdefault(place.group, []).append(Entry(place.words, url, here=url == here))
     return groups
+
+
+_WHO = {"support": "agents", "lead": "leads", "auditor": "auditors", "admin": "administrators"}
+
+
+def closed_words(me: Me) -> str:
+    """Say whom the present page is for, to somebody whom the API refused it; empty where that is not known."""
+    places = [place for place in PLACES if place.roles and _is_there(place) and _is_at(_url(place))]
+    place = max(places, key=lambda each: len(_url(each)), default=None)
+    if place is None:
+        return ""
+    if not me.roles.isdisjoint(place.roles):
+        return f"This console is not registered for what the page needs: its client lacks the scope {place.scope}."
+    whom = " and ".join(_WHO[role] for role in place.roles)
+    return f"This page is for {whom}. You are signed in as {me.name}."
+
+
+def _url(place: Place) -> str:
+    return url_for(f"console.{place.endpoint}")
 
 
 def _is_there(place: Place) -> bool:

@@ -9,8 +9,8 @@ from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Json, call, page
 from authserver.console.case_form import CASE_FIELDS, CASE_GROUPS, body_of
 from authserver.console.cedar import highlighted, opening, rule_of
-from authserver.console.fields import problems_by_field, typed
 from authserver.console.moments import duration
+from authserver.console.setting_fields import problems_by_field, typed
 
 _API = "/api/v1/policy"
 _EFFECTS = {

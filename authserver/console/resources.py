@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request, url_for
 from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, Json, call, page
-from authserver.console.forms import Form, Kind
+from authserver.console.record_form import Form, Kind
 from authserver.console.users import ROLES
 
 API = "/api/v1/resources"

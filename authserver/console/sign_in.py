@@ -29,6 +29,8 @@ _WORDS = {
         "You can set one up in your account."
     ),
 }
+_OF_THEIR_OWN = ("/console/queue", "/console/active", "/console/impersonations/")
+"""Pages whose forms are sent to addresses of their own, and which tell what was typed by its name."""
 _FAILED = "You could not be signed in. Please try again."
 _STALE = "This sign-in was begun too long ago, in another browser, or is finished already."
 
@@ -49,8 +51,13 @@ class Wanted:
 
     @classmethod
     def by(cls, path: str, step_up: StepUpNeededError | None = None, person: str = "") -> "Wanted":
-        """Return what the present request wants; of a form all but its proof is kept."""
-        form = request.form.to_dict(flat=False) if request.method == "POST" else {}
+        """Return what the present request wants; of a form all but its proof is kept.
+
+        What one of a page's smaller forms was sent is not kept: it is not what stands in the page's large one.
+        """
+        there = path.partition("?")[0]
+        fits = request.method == "POST" and (there == request.path or there.startswith(_OF_THEIR_OWN))
+        form = request.form.to_dict(flat=False) if fits else {}
         typed = {name: values for name, values in form.items() if name not in {"csrf", "page"}}
         if len(json.dumps(typed)) > _MAX_KEPT:
             typed = {}

@@ -75,7 +75,6 @@ def start_form(typed: Typed, options: Json, preview: Json) -> dict[str, Json]:
     """Return what the form shows: each field's choices, and what stands in it."""
     outcomes = [_outcome(each) for each in preview["outcomes"]]
     open_modes = [each["mode"] for each in outcomes if each["possible"]]
-    labels = {each["code"]: each["label"] for each in options["reason_codes"]}
     code = reason_code(typed, options)
     limit = options["expires_in"]["maximum"]
     lengths = sorted({each for each in _LENGTHS if each <= limit} | {options["expires_in"]["default"]})
@@ -88,7 +87,7 @@ def start_form(typed: Typed, options: Json, preview: Json) -> dict[str, Json]:
         "mode": typed.mode if typed.mode in open_modes else next(iter(open_modes), ""),
         "needs_consent": any("needs_consent" in each["needs"] for each in outcomes),
         "reason_code": code,
-        "reason": typed.reason or labels.get(code, ""),
+        "reason": typed.reason,
         "ticket_id": typed.ticket_id,
         "lengths": lengths,
         "expires_in": _length(typed.expires_in, lengths, options["expires_in"]["default"]),
@@ -96,8 +95,14 @@ def start_form(typed: Typed, options: Json, preview: Json) -> dict[str, Json]:
         "resources": chosen,
         "app": typed.app,
         "override": typed.override,
-        "focus": "ticket_id" if options["ticket_required"] and not typed.ticket_id else "start",
+        "focus": _focus(typed, options),
     }
+
+
+def _focus(typed: Typed, options: Json) -> str:
+    """Return the first field that has to be filled in still; else the button."""
+    lacking = {"ticket_id": options["ticket_required"], "reason": options["reason_required"]}
+    return next((name for name, wanted in lacking.items() if wanted and not getattr(typed, name)), "start")
 
 
 def _outcome(found: Json) -> dict[str, Json]:

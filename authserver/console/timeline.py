@@ -66,6 +66,11 @@ def _said(name: str, found: Json) -> Json:
 
 
 def people(told: Json, it: Json) -> dict[str, str]:
-    """Return the names of those who had a part in it, by id."""
+    """Return the names of those who had a part in it, by id; and those of its resources and scopes."""
     found = [it["actor"], it["subject"], *(item["by"] for item in told["items"] if item["by"])]
-    return {each["id"]: each["name"] for each in found if each["name"]}
+    scopes = [scope for each in it["resources"] for scope in each["scopes"]]
+    return {
+        **{each["uri"]: each["name"] for each in it["resources"] if each["name"] != each["uri"]},
+        **{each["name"]: each["description"] for each in scopes if each["description"]},
+        **{each["id"]: each["name"] for each in found if each["name"]},
+    }

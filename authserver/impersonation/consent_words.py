@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from authserver.impersonation import reasons
 from authserver.impersonation.words import Words
 from authserver.storage.impersonations import Record
 
 VERSION = "request/1"
+WORDLESS_VERSION = "request/2"
+"""Where who asks wrote no words of their own."""
 STANDING_VERSION = "standing/1"
 LANGUAGE = "en"
 
@@ -28,15 +31,17 @@ def of_request(record: Record, *, actor: str, client: str, scopes: tuple[str, ..
     """Say who asks for what, why, and for how long; `actor`, `client` and `scopes` are names for people."""
     may = "look, and change nothing" if record.mode == "read_only" else "look, and act for you"
     ticket = f" The ticket is {record.ticket_id}." if record.ticket_id else ""
+    written = one_line(record.reason)
+    given = f"“{_quoted(record.reason)}”" if written else reasons.chosen(record.reason_code)
     sentences = [
         f"{actor} asks to see your account as you see it, through {client}.",
-        f"The reason given is: “{_quoted(record.reason)}”.{ticket}",
+        f"The reason given is: {given}.{ticket}",
         f"They may {may}, for at most {duration(lifetime)}.",
         f"This covers: {', '.join(scopes)}.",
         "They can never make payments, or change your password, limits, addresses or consents.",
         "You can end it at any moment on your account page, and everything they do is recorded for you there.",
     ]
-    return _words(VERSION, sentences)
+    return _words(VERSION if written else WORDLESS_VERSION, sentences)
 
 
 def of_standing() -> Words:

@@ -61,6 +61,7 @@ class Abilities:
     """What somebody may ask for, and what an ask has to have, in good circumstances."""
 
     modes: tuple[Mode, ...]
+    reason_required: bool
     reason_code_required: bool
     ticket_required: bool
     break_glass: bool
@@ -98,6 +99,7 @@ class Desk:
         usual = self._refusals(asked)
         return Abilities(
             modes=modes,
+            reason_required=not self._refusals(replace(asked, reason="")) <= usual,
             reason_code_required=not self._refusals(replace(asked, reason_code="", reason_code_known=False)) <= usual,
             ticket_required=not self._refusals(replace(asked, ticket_id="", ticket_valid=False)) <= usual,
             break_glass=bool(modes) and self._refusals(replace(asked, break_glass=True)) <= usual,

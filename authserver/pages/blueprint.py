@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from authserver.appetize.apps import AppOrigins
 from authserver.impersonation.consent_words import one_line
+from authserver.impersonation.reasons import chosen
 from authserver.pages.account import add_account
 from authserver.pages.assets import add_assets
 from authserver.pages.backchannel import backchannel_logout
@@ -29,6 +30,7 @@ def create_blueprint(parts: PageParts) -> Blueprint:
     blueprint = Blueprint("pages", __name__, template_folder="templates")
     blueprint.add_app_template_filter(moment)
     blueprint.add_app_template_filter(one_line)
+    blueprint.add_app_template_filter(chosen, "chosen_reason")
     refuse_bearers(blueprint, parts)
     add_assets(blueprint, AppOrigins(parts.appetize.apps))
     add_sign_in(blueprint, parts)

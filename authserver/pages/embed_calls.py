@@ -10,6 +10,7 @@ from authserver.accounts.refusals import Throttled
 from authserver.appetize.devices import EVENTS, DeviceEvent, DeviceReport
 from authserver.appetize.found import Found
 from authserver.appetize.minter import actor_of
+from authserver.impersonation.reasons import chosen
 from authserver.pages.embed_report import ReportBody
 from authserver.pages.parts import PageParts
 from authserver.protocol.access import Caller, Credential, Relation, may_call
@@ -135,7 +136,7 @@ def state_of(parts: PageParts, work: Work, found: Found) -> dict[str, Any]:
         "seconds_left": min(ends) - now if ends and record.state in OPEN_STATES and not over else 0,
         "actor": names.get(record.actor_id, ""),
         "subject": names.get(record.subject_id, ""),
-        "reason": record.reason,
+        "reason": record.reason or chosen(record.reason_code),
         "ticket_id": record.ticket_id,
         "mode": record.mode,
         "override": record.override,

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request, url_for
 
 from authserver.impersonation.notify.messages import moment
+from authserver.impersonation.reasons import chosen
 from authserver.pages.parts import PageParts
 from authserver.protocol.names import OPEN_STATES, Mode, State
 from authserver.protocol.refusals import Gone, NotFound, Refusal
@@ -78,7 +79,7 @@ def _shown(parts: PageParts, work: Work, record: Record) -> dict[str, Any]:
         "actor": "" if actor is None else actor.name,
         "since": moment(record.activated_at),
         "until": moment(record.ended_at or record.expires_at or record.pending_until),
-        "reason": record.reason,
+        "reason": record.reason or chosen(record.reason_code),
         "ticket": record.ticket_id,
         "full": record.mode == Mode.FULL,
         "state": _STATES.get(record.state, "It has not begun yet") if running or record.ended_at else "It is over",

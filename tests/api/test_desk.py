@@ -70,7 +70,7 @@ def test_options_say_what_a_start_may_say(world: World) -> None:
     shown = world.api("GET", OPTIONS, "agent").json
     assert shown["reason_codes"][0] == {"code": "customer_initiated_support", "label": "Customer initiated support"}
     assert (shown["ticket_required"], shown["ticket_pattern"]) == (True, "[A-Z]+-[0-9]+")
-    assert (shown["reason_code_required"], shown["break_glass"]) == (False, False)
+    assert (shown["reason_required"], shown["reason_code_required"], shown["break_glass"]) == (True, False, False)
     assert (shown["modes"], shown["default_mode"]) == (["read_only"], "read_only")
     assert shown["expires_in"] == {"default": 3600, "maximum": 3600}
     assert (shown["client_id"], shown["clients"]) == ("backend", [{"client_id": "backend", "name": "Support backend"}])
@@ -85,7 +85,7 @@ def test_options_say_what_a_start_may_say(world: World) -> None:
         },
         {"name": "cards:write", "access": "write", "description": "Block and unblock your cards"},
     ]
-    assert shown["apps"] == [{"name": "demo-bank", "platform": "android"}]
+    assert shown["apps"] == [{"name": "demo-bank", "label": "Demo bank", "platform": "android"}]
     assert shown["consent_ways"] == ["account", "mail"]
     assert shown["withholding_reason_codes"] == ["legal_request"]
 
@@ -105,6 +105,11 @@ def test_options_follow_a_policy_that_wants_no_ticket_but_a_reason_code(make_pol
     world = make_policy({"unless { context.hasTicket };": "unless { true };", "when { context.hasReasonCode }\n": ""})
     shown = world.api("GET", OPTIONS, "agent").json
     assert (shown["ticket_required"], shown["reason_code_required"]) == (False, True)
+
+
+def test_options_follow_a_policy_that_wants_no_words(make_policy: MakePolicy) -> None:
+    world = make_policy({"unless { context.hasReason };": "unless { true };"})
+    assert world.api("GET", OPTIONS, "agent").json["reason_required"] is False
 
 
 @pytest.mark.parametrize("client_id", ["resource-server", "nobody"])
@@ -350,3 +355,21 @@ def test_preview_is_of_the_resources_that_are_named(world: World) -> None:
         people.change(work.session, world.id("customer"), roles=["holder"])
     shown = outcomes(preview(world, "customer", resource=API))["read_only"]
     assert (shown["outcome"], shown["says"]) == ("deny", ["Nothing of what is asked for can be opened so."])
+
+
+def test_what_is_asked_for_has_names_beside_its_identifiers(world: World) -> None:
+    started = world.start("agent").json
+    assert started["resource"] == [API]
+    assert started["resources"] == [
+        {
+            "uri": API,
+            "name": "Accounts",
+            "scopes": [{"name": "accounts:read", "description": "See your accounts, their balances and transactions"}],
+        }
+    ]
+
+
+def test_the_trail_says_what_its_people_are_called(world: World) -> None:
+    world.start("agent")
+    shown = world.api("GET", "/api/v1/audit/events?name=impersonation:requested", "auditor").json
+    assert shown["names"] == {world.id("agent"): "Avery Agent", world.id("customer"): "Casey Customer"}

@@ -61,7 +61,7 @@ def link(demo: Demo, whom: str, **more: str) -> str:
 def ask(page: Page, demo: Demo, whom: str) -> None:
     """Ask to act as a customer."""
     end_all(demo)
-    enter(page, demo, path=link(demo, whom))
+    enter(page, demo, path=link(demo, whom, reason="The balance looks wrong"))
     page.get_by_role("button", name="Start").click()
     page.wait_for_url("**/console/impersonations/*")
 
@@ -131,6 +131,14 @@ def listing(page: Page, demo: Demo) -> None:
     active(page, demo)
     page.get_by_role("link", name="My impersonations").click()
     page.get_by_role("heading", name="My impersonations").wait_for()
+
+
+def menu(page: Page, demo: Demo) -> None:
+    """Come to the places as a phone shows them."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    enter(page, demo, "admin", "/users")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Health").wait_for()
 
 
 def nothing_there(page: Page, demo: Demo) -> None:
@@ -219,6 +227,7 @@ CONSOLE: dict[str, Callable[[Page, Demo], object]] = {
     "console-timeline": timeline,
     "console-reports": reports,
     "console-reports-error": reports_error,
+    "console-menu": menu,
     "console-nothing-there": nothing_there,
     "console-nothing-for": nothing_for,
 }

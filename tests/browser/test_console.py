@@ -22,7 +22,7 @@ def impersonation_of(page: Page) -> str:
     return page.url.rpartition("/")[2]
 
 
-def test_from_a_crms_link_one_click_and_nothing_typed_lead_to_a_pending_consent(
+def test_from_a_crms_link_one_click_and_the_agents_words_lead_to_a_pending_consent(
     chromium: Browser, named_demo: Demo
 ) -> None:
     console.end_all(named_demo)
@@ -31,12 +31,44 @@ def test_from_a_crms_link_one_click_and_nothing_typed_lead_to_a_pending_consent(
         page.evaluate(
             "window.addEventListener('click', () => sessionStorage.clicks = 1 + +(sessionStorage.clicks ?? 0))"
         )
-        assert page.evaluate("document.activeElement.id") == "start"
+        assert page.evaluate("document.activeElement.id") == "reason"
+        page.keyboard.type("a card payment is missing")
         page.get_by_role("button", name="Start").click()
         page.get_by_role("heading", name="Read this number out").wait_for()
         assert page.evaluate("sessionStorage.clicks") == "1"
-        state = console.call(named_demo, "agent2", "GET", f"/api/v1/impersonations/{impersonation_of(page)}")["state"]
-        assert state == "awaiting_consent"
+        asked = console.call(named_demo, "agent2", "GET", f"/api/v1/impersonations/{impersonation_of(page)}")
+        assert (asked["state"], asked["reason"]) == ("awaiting_consent", "a card payment is missing")
+
+
+def test_a_link_that_brings_the_words_leaves_one_click(chromium: Browser, named_demo: Demo) -> None:
+    console.end_all(named_demo)
+    with opened(chromium) as page:
+        console.enter(page, named_demo, path=console.link(named_demo, "customer-ask", reason="a payment is missing"))
+        page.wait_for_function("document.activeElement.id === 'start'")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Read this number out").wait_for()
+
+
+def test_on_a_phone_the_places_open_by_a_button(chromium: Browser, named_demo: Demo) -> None:
+    """By touch and by keyboard, and without scripts: Escape closes them and gives the focus back."""
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    console.enter(page, named_demo, "admin", "/users")
+    health = page.get_by_role("link", name="Health")
+    assert not health.is_visible()
+    page.get_by_role("button", name="Menu").focus()
+    page.keyboard.press("Enter")
+    health.wait_for()
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Active now"
+    page.keyboard.press("Escape")
+    health.wait_for(state="hidden")
+    assert page.locator(":focus").inner_text() == "Menu"
+    page.get_by_role("button", name="Menu").click()
+    health.click()
+    page.get_by_role("heading", name="Health", exact=True).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
 
 
 def test_a_link_changes_nothing(chromium: Browser, named_demo: Demo) -> None:
@@ -46,7 +78,7 @@ def test_a_link_changes_nothing(chromium: Browser, named_demo: Demo) -> None:
     with opened(chromium) as page:
         console.enter(page, named_demo, path=console.link(named_demo, "customer", reason_code="legal_request"))
         assert page.get_by_label("Reason", exact=True).input_value() == "legal_request"
-        assert page.get_by_label("In your words").input_value() == "Legal request"
+        assert page.get_by_label("In your words").input_value() == ""
         assert page.get_by_label("Ticket").input_value().startswith("BANK-")
     assert console.call(named_demo, "agent2", "GET", mine)["items"] == before
 
@@ -64,6 +96,9 @@ def test_the_whole_journey_without_a_mouse(chromium: Browser, named_demo: Demo) 
         page.wait_for_url("**/console/start?**")
         page.wait_for_function("document.activeElement.id === 'ticket_id'")
         page.keyboard.type("BANK-7")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type("a card payment is missing")
         page.keyboard.press("Enter")
         page.wait_for_url("**/console/impersonations/*")
         number = page.locator("#number").inner_text()
@@ -221,6 +256,7 @@ def test_the_console_works_without_scripts(chromium: Browser, named_demo: Demo) 
     console.enter(page, named_demo, path="/?q=casey")
     page.get_by_role("option", name="Casey Customer").click()
     page.get_by_label("Ticket").fill("BANK-9")
+    page.get_by_label("In your words").fill("a card payment is missing")
     page.get_by_role("button", name="Start").click()
     page.get_by_role("button", name="Opening the device").click()
     page.wait_for_url("**/appetize/embed/*")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -17,18 +18,28 @@ from authserver import settings
 from authserver.app import create_app, prepare
 from authserver.cli import cli
 from authserver.clock import SystemClock
+from tests.console.staff import Staff, Wire, parts_of
 from tests.signing_in import BrowserOf, hidden
 from tests.world import World
 
-GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
+DOCS = Path(__file__).parents[2] / "docs"
 PASSWORD = "correct-horse-battery-9-staple"
 FAST = {"AUTHSERVER_ACCOUNTS__ARGON2_TIME_COST": "1", "AUTHSERVER_ACCOUNTS__ARGON2_MEMORY_KIB": "64"}
 
 
-def blocks() -> list[list[str]]:
-    """Return the commands of each shell block of the recipe, whole lines each."""
-    found = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    return [block.replace("\\\n", "").splitlines() for block in found]
+def blocks(guide: str = "operations.md") -> list[list[str]]:
+    """Return the commands of each shell block of a recipe, whole lines each."""
+    found = re.findall(r"^ *```sh\n(.*?)```", (DOCS / guide).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [inspect.cleandoc(block).replace("\\\n", "").splitlines() for block in found]
+
+
+def do(line: str) -> str:
+    """Run one of our own commands; return what it printed."""
+    arguments = shlex.split(line)[1:]
+    answer = f"{PASSWORD}\n{PASSWORD}\n" if "set-password" in arguments else None
+    ran = CliRunner().invoke(cli, arguments, input=answer, catch_exceptions=False)
+    assert ran.exit_code == 0, (line, ran.output)
+    return ran.stdout
 
 
 @pytest.fixture
@@ -44,11 +55,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dic
     for line in lines:
         if not line.startswith("authserver ") or " serve " in line:
             continue
-        arguments = shlex.split(line)[1:]
-        answer = f"{PASSWORD}\n{PASSWORD}\n" if "set-password" in arguments else None
-        ran = CliRunner().invoke(cli, arguments, input=answer, catch_exceptions=False)
-        assert ran.exit_code == 0, (line, ran.output)
-        told[" ".join(arguments[2:5])] = ran.stdout
+        told[" ".join(shlex.split(line)[3:6])] = do(line)
     app = create_app(settings.load([Path("authserver.toml")]), SystemClock())
     people = {name: {"username": f"{name}@bank.example", "password": PASSWORD} for name in ("avery", "casey")}
     world = World(app, SystemClock(), {"users": people, "clients": {}})  # type: ignore[arg-type]
@@ -108,3 +115,31 @@ def test_recipe_ends_with_an_active_impersonation(first: tuple[dict[str, str], W
     seen = curl(world, take[1], known)
     assert (seen["active"], seen["sub"], seen["scope"]) == (True, known["CASEY_ID"], "accounts:read")
     assert seen["impersonation"]["mode"] == "read_only"
+
+
+@pytest.mark.usefixtures("first")
+def test_the_consoles_recipe_goes_on_from_there() -> None:
+    """docs/console.md: its client, its settings, its people, and each of them finds a desk."""
+    register, settle, people = blocks("console.md")[:3]
+    [line] = register
+    before, _, file = line.strip("()").partition(" > ")
+    Path(file).write_text(do(before.removeprefix("umask 077; ")), encoding="utf-8")
+    with Path("authserver.toml").open("a", encoding="utf-8") as settings_file:
+        settings_file.write("\n".join(["", *settle[settle.index("[console]") : settle.index("EOF")]]))
+    for line in people:
+        if " serve " not in line:
+            do(line)
+    app = create_app(settings.load([Path("authserver.toml")]), SystemClock())
+    names = ("avery", "lee", "ashley")
+    users = {name: {"username": f"{name}@bank.example", "password": PASSWORD} for name in names}
+    world = World(app, SystemClock(), {"users": users, "clients": {}})  # type: ignore[arg-type]
+    with app.app_context():
+        prepare(world.wired)
+    parts_of(world).api.http.mount("http://", Wire(app))
+    places = {"avery": "Find a customer", "lee": "Waiting for approval", "ashley": "Register a client"}
+    paths = {"avery": "/console/", "lee": "/console/queue", "ashley": "/console/clients"}
+    desks = {name: Staff(world) for name in names}
+    for name, staff in desks.items():
+        assert places[name] in staff.enter(name, paths[name]).text
+    assert "Rotate" in desks["ashley"].get("/console/keys").text  # keys:write
+    world.close()

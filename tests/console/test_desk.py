@@ -1,10 +1,14 @@
 """An agent's pages: each shows what the API says, sends what was typed, and gives nothing away."""
 
+import re
+import shutil
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from authserver import settings
 from tests.conftest import MakeWorld
 from tests.console.staff import Staff, console_world, parts_of, text, wire
 from tests.signing_in import handed_over, hidden
@@ -64,6 +68,37 @@ def test_what_was_typed_is_what_is_asked(world: World, staff: Staff) -> None:
     assert (started["reason"], started["client_id"]) == ("a wrong balance", "console")
     shown = staff.get(sent.headers["Location"])
     assert "data-opens" in shown.text  # the device opens by itself, once
+
+
+def test_the_agents_words_are_theirs_alone(world: World, staff: Staff) -> None:
+    staff.enter()
+    shown = staff.get(
+        "/console/start", subject=world.id("customer"), ticket="BANK-7", reason_code="security_review"
+    ).text
+    field = re.search(r'<input id="reason"[^>]*>', shown)
+    assert field is not None
+    assert 'value=""' in field[0]
+    assert "required" in field[0]
+    assert "autofocus" in field[0]  # what is left to be typed
+
+
+def test_where_no_words_are_wanted_none_are_made_up(make_sqlite_world: MakeWorld, tmp_path: Path) -> None:
+    folder = tmp_path / "policy"
+    shutil.copytree(settings.config_folder() / "policy", folder)
+    file = folder / "reason.cedar"
+    file.write_text(file.read_text().replace("unless { context.hasReason };", "unless { true };"))
+    world = console_world(make_sqlite_world, policy={"folder": str(folder)})
+    staff = Staff(world)
+    staff.enter()
+    shown = staff.get("/console/start", subject=world.id("customer-ask"), ticket="BANK-7").text
+    assert "required" not in "".join(re.findall(r'<input id="reason"[^>]*>', shown))
+    sent = staff.send("/console/start", **form(world, "customer-ask", reason="", reason_code="security_review"))
+    started = one(world)
+    assert started["reason"] == ""
+    assert "No words of their own" in staff.get(sent.headers["Location"]).text
+    asked = world.api("GET", f"/api/v1/impersonations/{started['id']}", "customer-ask").json["consent_request"]
+    assert asked["words_version"] == "request/2"
+    assert any("Security review (chosen from a list)." in words for words in asked["words"])
 
 
 def test_the_device_is_opened_at_the_server_and_nothing_secret_passes(make_sqlite_world: MakeWorld) -> None:

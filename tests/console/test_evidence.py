@@ -135,7 +135,7 @@ def test_an_empty_part_of_a_long_trail_goes_on(auditor: Staff, monkeypatch: pyte
 
     def nothing_here(method: str, path: str, *args: Any, **more: Any) -> Any:
         if path.endswith("/audit/events"):
-            return {"items": [], "next_cursor": "7"}
+            return {"items": [], "names": {}, "next_cursor": "7"}
         return call(method, path, *args, **more)
 
     monkeypatch.setattr(type(parts_of(world).api), "call", lambda _self, *args, **more: nothing_here(*args, **more))

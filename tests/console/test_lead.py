@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import MakeWorld
-from tests.console.staff import Staff, console_world
+from tests.console.staff import Staff, console_world, text
 from tests.signing_in import hidden
 from tests.world import Answer, World
 
@@ -42,7 +42,7 @@ def decide(lead: Staff, impersonation_id: str, decision: str, shown: Answer | No
 
 def test_all_that_a_decision_needs_is_on_the_queue(world: World, lead: Staff) -> None:
     waiting(world, reason="a card was lost", ticket_id="BANK-77", expires_in=1200)
-    shown = lead.get(QUEUE).text
+    shown = text(lead.get(QUEUE))
     for words in (
         "Avery Agent",
         WHOM,
@@ -50,14 +50,23 @@ def test_all_that_a_decision_needs_is_on_the_queue(world: World, lead: Staff) ->
         "BANK-77",
         "Read only",
         "20 min, as asked",
-        "accounts:read",
+        "Accounts https://api.example.com",
+        "See your accounts, their balances and transactions accounts:read",
     ):
         assert words in shown, words
 
 
 def test_an_empty_queue_says_so(lead: Staff) -> None:
     assert "Nothing waits for you" in lead.get(QUEUE).text
-    assert "Nothing runs" in lead.get(ACTIVE).text
+
+
+def test_where_nothing_is_open_there_is_nothing_to_end(world: World, lead: Staff) -> None:
+    shown = lead.get(ACTIVE).text
+    assert "Nobody acts as a customer now" in shown
+    assert "End everything" not in shown
+    waiting(world)  # it is ended with everything, too
+    assert "End everything" in lead.get(ACTIVE).text
+    assert "End everything" in lead.get(f"{ACTIVE}/now").text
 
 
 def test_approved_with_a_remark_it_goes_on(world: World, lead: Staff) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from authserver.console.sessions import Session
 from authserver.console.sign_in import UntrustworthySignInError, _subject
+from authserver.storage.tables import Client
 from tests.console.staff import Staff, parts_of, text, wire
 from tests.signing_in import hidden
-from tests.world import ISSUER, World
+from tests.world import ISSUER, REASON, World
 
 QUEUE = "/console/mine?state=active"
 
@@ -249,6 +250,57 @@ def test_a_server_that_does_not_answer_is_said(world: World, staff: Staff) -> No
     assert (shown.status_code, "does not answer" in shown.text) == (502, True)
     wire(world).down = 0
     assert staff.get("/console/mine").status_code == 200
+
+
+def test_what_was_sent_to_a_silent_server_is_kept_for_its_page(world: World, staff: Staff) -> None:
+    """It may have been done: that is said, and nothing has to be typed again."""
+    shown = staff.enter()
+    page = f"/console/start?subject={world.id('customer')}"
+    wire(world).down = 9
+    sent = staff.send(
+        "/console/start", shown, page=page, subject=world.id("customer"), **{**REASON, "reason": "so long"}
+    )
+    assert sent.status_code == 502
+    assert "it is not known whether this was done" in text(sent)
+    assert f'href="{page}"' in sent.text
+    wire(world).down = 0
+    assert 'value="so long"' in staff.get(page).text
+    assert 'value="so long"' not in staff.get(page).text
+
+
+def test_what_a_small_form_was_sent_is_not_put_into_the_large_one(world: World, staff: Staff) -> None:
+    shown = staff.enter("admin", "/console/clients/console")
+    wire(world).down = 9
+    sent = staff.send("/console/clients/backend/secrets", shown, page="/console/clients/backend", overlap_seconds="0")
+    wire(world).down = 0
+    assert (sent.status_code, "stands there still" in sent.text) == (502, False)
+    assert 'value="Support backend"' in staff.get("/console/clients/backend").text
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "whom"),
+    [
+        ("agent", "/console/trail", "auditors and administrators"),
+        ("agent", "/console/users", "administrators"),
+        ("agent", "/console/active", "leads and administrators"),
+        ("customer", "/console/queue", "leads"),
+        ("auditor", "/console/keys", "administrators"),
+    ],
+)
+def test_a_page_of_others_says_whose_it_is(staff: Staff, who: str, path: str, whom: str) -> None:
+    refused = staff.enter(who, path)
+    assert refused.status_code == 403
+    assert f"This page is for {whom}. You are signed in as" in text(refused)
+    assert "insufficient_scope" not in refused.text
+
+
+def test_a_console_without_a_scope_says_which(world: World, staff: Staff) -> None:
+    with world.work() as work:
+        work.lock()
+        row = work.session.get(Client, "console")
+        assert row is not None
+        row.scopes = [each for each in row.scopes if each != "directory:read"]
+    assert "its client lacks the scope directory:read" in text(staff.enter("admin", "/console/users"))
 
 
 @pytest.mark.parametrize("path", ["/console/nowhere", "/console/impersonations/imp_unknown", "/console/static/none.js"])

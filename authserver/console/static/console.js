@@ -5,7 +5,13 @@ import { watch } from "./banner.js";
 
 dress(document);
 watch(document.querySelector("#banner"));
-document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
+
+// The places are a popover on a phone alone: a window that grows has them at its side.
+const places = document.querySelector("#places");
+matchMedia("(max-width: 52rem)").addEventListener("change", ({ matches }) => {
+  if (!matches && places?.matches(":popover-open")) places.hidePopover();
+});
 
 document.addEventListener("submit", ({ target, submitter }) => {
   if (target.dataset.sent) return;

@@ -88,12 +88,14 @@ export async function put(element, url) {
   if (first && same(element, fresh)) return true;
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
   const kept = typed(element);
+  const open = [...element.querySelectorAll("details[open][id]")].map((each) => each.id);
   dress(fresh);
   element.replaceChildren(...fresh.childNodes);
   for (const [id, value] of kept) {
     const field = document.getElementById(id);
     if (field) field.value = value;
   }
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (focused) document.getElementById(focused)?.focus();
   return true;
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from authserver.impersonation import reasons
 from authserver.protocol.names import OPEN_STATES, Mode, State
 from authserver.storage.impersonations import Record
 
@@ -130,7 +131,7 @@ def _customer_facts(told: Told) -> tuple[tuple[str, str], ...]:
     facts = (
         ("Who", _quoted(told.actor_name)),
         ("When", moment(record.activated_at) or "now"),
-        ("Why", _quoted(record.reason)),
+        ("Why", _quoted(record.reason) or reasons.chosen(record.reason_code)),
         ("Ticket", _quoted(record.ticket_id)),
         ("What is possible", changes),
     )
@@ -214,7 +215,7 @@ def _staff_facts(told: Told) -> tuple[tuple[str, str], ...]:
     facts = (
         ("Who", f"{_quoted(told.actor_name)} ({record.actor_id})"),
         ("For the customer", record.subject_id),
-        ("Why", _quoted(record.reason)),
+        ("Why", _quoted(record.reason) or reasons.chosen(record.reason_code)),
         ("Reason code", _quoted(record.reason_code)),
         ("Ticket", _quoted(record.ticket_id)),
         ("Mode", record.mode),

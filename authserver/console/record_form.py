@@ -1,4 +1,7 @@
-"""Forms over what the API keeps: each field as it was typed, what is wrong with it, and what was changed of it."""
+"""The form of one record of the API (a person, a client, a resource), of which only what was changed is sent.
+
+The other kind, settings that are sent whole, is `setting_fields.py`.
+"""
 
 import json
 import re

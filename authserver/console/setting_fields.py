@@ -1,4 +1,7 @@
-"""Fields of a form: what stands in each, and the JSON that comes of it."""
+"""Fields of settings that are sent whole (an app, a case for the policy), described in Python, each in a line.
+
+The other kind, a record of which changes alone are sent, is `record_form.py`.
+"""
 
 import re
 from collections.abc import Iterable, Mapping

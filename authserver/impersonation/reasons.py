@@ -1,0 +1,13 @@
+"""Why somebody acts, where they wrote no words of their own: what they chose stands there, and never as their words."""
+
+_NONE = "No reason given"
+
+
+def label(code: str) -> str:
+    """Return a reason code in words: `legal_request` is `Legal request`."""
+    return code.replace("_", " ").replace("-", " ").capitalize()
+
+
+def chosen(code: str) -> str:
+    """Say what stands in the place of words: what was chosen from the list, as that."""
+    return f"{label(code)} (chosen from a list)" if code else _NONE
