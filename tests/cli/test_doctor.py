@@ -71,7 +71,7 @@ def test_nothing_is_made_where_there_is_nothing_yet(tmp_path: Path, monkeypatch:
     ("variable", "value", "words"),
     [
         ("SERVER__ISSUER", "http://login.example.com", "is not https: secrets and tokens would travel"),
-        ("DATABASE__POOL_SIZE", "12", "12 connections are fewer than the 64 threads of a worker"),
+        ("DATABASE__POOL_SIZE", "12", "12 connections are fewer than the 64 threads that a worker has for requests"),
         ("POLICY__FOLDER", "/nowhere", "policy.folder: /nowhere/schema.cedarschema:1"),
         ("SERVER__ISUER", "x", "server.isuer: unknown setting | correct it in the file"),
         ("LOG__LEVEL", "loud", "log.level: Input should be 'debug', 'info', 'warning' or 'error'"),
