@@ -12,6 +12,7 @@ from authserver.settings_appetize import Appetize
 from authserver.settings_console import Console
 from authserver.settings_federation import Federation
 from authserver.settings_governance import (
+    STREAM_THREADS,
     ApprovalRhythm,
     BreakGlass,
     ConsentWays,
@@ -175,6 +176,14 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
+        held = self.streams.in_all + self.streams.account_in_all
+        held += self.console.max_streams if self.console.enabled else 0
+        if held > STREAM_THREADS:
+            msg = (
+                f"streams.in_all, streams.account_in_all, console.max_streams: {held} together, "
+                f"and at most {STREAM_THREADS} threads of a worker may be held by streams"
+            )
+            raise ValueError(msg)
         self.appetize.check(issuer=self.server.issuer, demo=self.demo, max_token_bytes=self.server.max_token_bytes)
         return self
 

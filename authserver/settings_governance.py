@@ -130,12 +130,21 @@ class BreakGlass(Section):
     report_min_chars: int = Field(ge=1, le=5000)
 
 
+STREAM_THREADS = 96
+"""How many threads of a worker streams may hold together: the API's, the console's, and those of customers' pages."""
+
+
 class Streams(Section):
-    """Server-sent events: how often a stream is checked again, and how many there may be in a process."""
+    """Server-sent events: how often a stream is checked again, and how many there may be in a process.
+
+    Customers' pages have a share of their own, so that however many are open, the API's streams have theirs.
+    """
 
     check_seconds: Seconds
     per_person: int = Field(ge=1, le=64)
     in_all: int = Field(ge=1, le=56)
+    account_per_person: int = Field(default=3, ge=1, le=64)
+    account_in_all: int = Field(default=32, ge=0, le=64)
 
 
 class SessionClient(Section):

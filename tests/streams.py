@@ -25,8 +25,8 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def heard(chunks: Iterable[bytes]) -> Iterator[Heard]:
-    """Give the events as they come; comments, and how soon to come back, are passed over."""
+    """Give the events as they come; comments, what only fills silence, and how soon to come back, are passed over."""
     for block in blocks(chunks):
         fields = dict(line.split(": ", 1) for line in block.splitlines())
-        if "data" in fields:
+        if "data" in fields and fields["event"] != "alive":
             yield Heard(fields["event"], int(fields["id"]), json.loads(fields["data"]))

@@ -187,6 +187,18 @@ def test_every_mistake_is_named_at_once() -> None:
     ]
 
 
+def test_streams_leave_threads_to_requests() -> None:
+    """The shares together: the API's, customers' pages', and where there is a console, its own."""
+    shares = {"STREAMS__IN_ALL": "48", "STREAMS__ACCOUNT_IN_ALL": "49"}
+    with pytest.raises(SettingsError, match="97 together, and at most 96 threads"):
+        from_environment(**shares)
+    console = {"CONSOLE__ENABLED": "true", "CONSOLE__CLIENT_SECRET": "x"}
+    assert from_environment(**console).console.max_streams == 16
+    with pytest.raises(SettingsError, match="97 together"):
+        from_environment(**console, CONSOLE__MAX_STREAMS="17")
+    assert from_environment(STREAMS__ACCOUNT_IN_ALL="48").streams.account_in_all == 48
+
+
 def test_what_is_said_of_a_mistake_holds_no_value() -> None:
     """A secret in the wrong place is not printed."""
     with pytest.raises(SettingsError) as caught:

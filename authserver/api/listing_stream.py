@@ -4,12 +4,13 @@ from flask import Response, json
 from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
-from authserver.api.event_stream import EventStream, Look, documented
+from authserver.api.event_stream import EventStream, documented
 from authserver.api.schemas import problems
-from authserver.api.watch import Watch, Watched
 from authserver.protocol.refusals import Refusal
 from authserver.storage import changes, listings
 from authserver.storage.database import unit_of_work
+from authserver.web.event_stream import Look
+from authserver.web.watch import Watch, Watched
 
 _MOST = 500
 """How many of the open ones, the newest, one stream tells of."""

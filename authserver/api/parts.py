@@ -8,8 +8,6 @@ from flask import Flask
 from authserver.accounts.throttle import Throttle
 from authserver.api.configuration_parts import ConfigurationParts
 from authserver.api.prover import Prover
-from authserver.api.slots import Slots
-from authserver.api.watch import Watch
 from authserver.appetize.parts import AppetizeParts
 from authserver.audit.chain import Trail
 from authserver.clock import Clock
@@ -29,6 +27,8 @@ from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.refusals import Evidence, Trace
+from authserver.web.slots import Slots
+from authserver.web.watch import Watch
 
 AuthenticateClient = Callable[[Work, Mapping[str, str], Trace], RegisteredClient]
 """Authenticates the client of the present request, by its header or by an assertion among these members."""

@@ -4,12 +4,13 @@ from flask import Response, json
 from flask_openapi.blueprint import APIBlueprint
 
 from authserver.api.call import Call, call
-from authserver.api.event_stream import EventStream, Look, documented
+from authserver.api.event_stream import EventStream, documented
 from authserver.api.schemas import IdPath, problems
-from authserver.api.watch import Watch, Watched
 from authserver.protocol.names import OPEN_STATES
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import unit_of_work
+from authserver.web.event_stream import Look
+from authserver.web.watch import Watch, Watched
 
 _DOCUMENTED = documented(
     "Server-sent events, each as the schema describes. The data of `impersonation` is what reading the "

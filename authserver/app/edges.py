@@ -10,7 +10,6 @@ from authserver.api.blueprints import create_blueprints
 from authserver.api.configuration_parts import ConfigurationParts
 from authserver.api.parts import ApiParts
 from authserver.api.prover import Prover
-from authserver.api.slots import Slots
 from authserver.app.console import add_console
 from authserver.app.wiring import Wired
 from authserver.appetize.codes import HandoffCodes
@@ -43,9 +42,11 @@ from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.event_stream import Streaming
 from authserver.web.leaving import Leaving
 from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence, Trace
+from authserver.web.slots import Slots
 from authserver.web.vouching import Vouching
 
 
@@ -125,6 +126,13 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching
         refusals=refusals,
         objections=Objections(wired.lifecycle, settings.notification, wired.hasher, wired.clock, wired.entropy),
         appetize=handoff,
+        streaming=Streaming(
+            app=app,
+            clock=clock,
+            watch=wired.watch,
+            slots=Slots(per_person=settings.streams.account_per_person, in_all=settings.streams.account_in_all),
+            check_seconds=settings.streams.check_seconds,
+        ),
     )
     device_sessions = DeviceSessions(settings.impersonation, wired.trail, clock)
     api = ApiParts(
@@ -146,7 +154,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching
         devices=device_sessions,
         appetize=handoff,
         watch=wired.watch,
-        slots=Slots(settings.streams),
+        slots=Slots(per_person=settings.streams.per_person, in_all=settings.streams.in_all),
         throttle=wired.sign_in.throttle,
         refusals=refusals,
         prover=Prover(settings.audit.anchor_file, wired.keyring.head_verifier),

@@ -17,7 +17,6 @@ from authserver.accounts.sessions import Sessions
 from authserver.accounts.sign_in import SignIn
 from authserver.accounts.throttle import Throttle
 from authserver.accounts.totp import TotpApps
-from authserver.api.watch import Watch
 from authserver.appetize.apps import Apps
 from authserver.appetize.devices import Devices as HandoffDevices
 from authserver.audit.chain import Trail
@@ -68,6 +67,7 @@ from authserver.tokens.sealing import Sealer
 from authserver.tokens.secret_hashes import SecretHasher
 from authserver.tokens.verifier import Verifier
 from authserver.web.refusals import Evidence
+from authserver.web.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

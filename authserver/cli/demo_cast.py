@@ -28,6 +28,8 @@ from authserver.tokens.secret_hashes import SecretKind
 API = "https://api.example.com"
 PAYMENTS = "https://payments.example.com"
 BY = "demo"
+MEANT_SO = frozenset({"resource-server", PAYMENTS})
+"""Of the cast, what has less than others of its kind, and is meant so: no scope, and no owner."""
 TOKEN_SECONDS = 3600
 _SESSION_SECONDS = 12 * 3600
 _CONSENT_SECONDS = 365 * 86400

@@ -14,7 +14,7 @@ from authserver import settings as settings_module
 from authserver.cli import Options
 from authserver.cli.doctor_database import check_database
 from authserver.cli.findings import Finding, note, ok, wrong
-from authserver.cli.listener import THREADS
+from authserver.cli.listener import REQUEST_THREADS
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.settings import Settings, SettingsError
 
@@ -103,13 +103,12 @@ def _ticket_hook(settings: Settings) -> Iterator[Finding]:
 
 def _pool(settings: Settings) -> Iterator[Finding]:
     size = settings.database.pool_size
-    if size < THREADS:
-        yield wrong(
-            f"database.pool_size: {size} connections are fewer than the {THREADS} threads of a worker, which then wait",
-            f"set it to {THREADS}",
-        )
+    threads = f"the {REQUEST_THREADS} threads that a worker has for requests"
+    if size < REQUEST_THREADS:
+        what = f"database.pool_size: {size} connections are fewer than {threads}, which then wait"
+        yield wrong(what, f"set it to {REQUEST_THREADS}")
     else:
-        yield ok(f"database.pool_size: {size} connections for the {THREADS} threads of a worker")
+        yield ok(f"database.pool_size: {size} connections for {threads}")
 
 
 def _key_files(settings: Settings) -> Iterator[Finding]:

@@ -19,9 +19,11 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from authserver.settings import SettingsError
+from authserver.settings_governance import STREAM_THREADS
 
 APPLICATION = "authserver.app:from_environment"
-THREADS = 64
+REQUEST_THREADS = 64
+THREADS = REQUEST_THREADS + STREAM_THREADS
 """Blocking threads a worker: an open event stream holds one, and `/oauth/token` must never wait for it."""
 STOP_SECONDS = 5
 """How long a worker may finish its requests before it is killed; an open stream never finishes by itself."""

@@ -134,6 +134,7 @@ def _consent_page(
             client=asked.client,
             scopes=[(scope.name, scope.resource) for scope in scopes],
             described=resources.descriptions(work.session),
+            places=resources.names(work.session),
             issuer=parts.settings.issuer,
             query=asked.query,
             markers=markers,

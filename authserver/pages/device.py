@@ -103,6 +103,7 @@ def _confirm_page(parts: PageParts, work: Work, trace: Trace, signed_in: SignedI
         client=waiting.client,
         scopes=[(scope.name, scope.resource) for scope in waiting.scopes],
         described=resources.descriptions(work.session),
+        places=resources.names(work.session),
         issuer=parts.settings.issuer,
         address=waiting.address,
         elsewhere=waiting.address != trace.address,

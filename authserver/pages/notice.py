@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from authserver.impersonation.notify.messages import moment
 from authserver.impersonation.reasons import chosen
 from authserver.pages.parts import PageParts
 from authserver.protocol.names import OPEN_STATES, Mode, State
@@ -43,7 +42,7 @@ def add_notice(blueprint: Blueprint, parts: PageParts) -> None:
             cookie = parts.browser.cookie(NOTICE) or parts.objections.new_cookie()
             shown = _shown(parts, work, record)
         csrf = parts.browser.csrf(cookie)
-        response = page(render_template("notice.html", csrf=csrf, token=token, **shown))
+        response = page(render_template("notice.html", csrf=csrf, token=token, **shown), scripts=True)
         parts.browser.set(response, cookie, kind=NOTICE, max_age=_COOKIE_SECONDS)
         return response
 
@@ -77,8 +76,8 @@ def _shown(parts: PageParts, work: Work, record: Record) -> dict[str, Any]:
     running = record.state in OPEN_STATES and not record.overdue(now)
     return {
         "actor": "" if actor is None else actor.name,
-        "since": moment(record.activated_at),
-        "until": moment(record.ended_at or record.expires_at or record.pending_until),
+        "since": record.activated_at,
+        "until": record.ended_at or record.expires_at or record.pending_until,
         "reason": record.reason or chosen(record.reason_code),
         "ticket": record.ticket_id,
         "full": record.mode == Mode.FULL,

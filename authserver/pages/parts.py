@@ -22,6 +22,7 @@ from authserver.settings import Settings
 from authserver.tokens.issuer import Issuer
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
+from authserver.web.event_stream import Streaming
 from authserver.web.leaving import Leaving
 from authserver.web.markers import Markers
 from authserver.web.refusals import Evidence
@@ -54,3 +55,4 @@ class PageParts:
     refusals: Evidence
     objections: Objections
     appetize: AppetizeParts
+    streaming: Streaming

@@ -130,6 +130,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("pages.account", Credential.BROWSER),
     Rule("pages.signing_in", Credential.BROWSER),
     Rule("pages.account_live", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
+    Rule("pages.account_stream", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.history", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.permissions", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),
     Rule("pages.own_impersonation", Credential.BROWSER, None, frozenset({Role.CUSTOMER}), Relation.SUBJECT),

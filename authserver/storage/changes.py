@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session as DbSession
 
 from authserver.protocol.names import OPEN_STATES
+from authserver.storage import actions
 from authserver.storage.tables import Approval, BreakGlassReport, Consent, Impersonation
 
 Marks = tuple[int | str | None, ...]
@@ -54,6 +55,18 @@ def open_marks(session: DbSession) -> dict[str, OpenMarks]:
     whose = (Impersonation.id, Impersonation.actor_id, Impersonation.subject_id)
     query = _decided(select(*whose, *_MARKS)).where(Impersonation.state.in_(OPEN_STATES))
     return {row[0]: OpenMarks(row[1], row[2], tuple(row[3:])) for row in session.execute(query)}
+
+
+def marks_of(session: DbSession, subjects: Collection[str]) -> dict[str, dict[str, Marks]]:
+    """Return the marks of what is open by its customer and id, with how much was done; one without any is missing."""
+    query = _decided(select(Impersonation.subject_id, Impersonation.id, *_MARKS))
+    query = query.where(Impersonation.subject_id.in_(subjects), Impersonation.state.in_(OPEN_STATES))
+    rows = session.execute(query).all()
+    done = actions.counts(session, {row[1] for row in rows})
+    found: dict[str, dict[str, Marks]] = {}
+    for row in rows:
+        found.setdefault(row[0], {})[row[1]] = (*row[2:], done.get(row[1], 0))
+    return found
 
 
 def _decided(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

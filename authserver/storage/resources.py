@@ -40,6 +40,11 @@ def _scope(row: ScopeRow) -> Scope:
     return Scope(row.name, row.resource_uri, "read" if row.access == "read" else "write", row.non_delegable)
 
 
+def names(session: DbSession) -> dict[str, str]:
+    """Return what each resource is called, where it has a name."""
+    return {row.uri: row.name for row in session.execute(select(Resource.uri, Resource.name)).all() if row.name}
+
+
 def descriptions(session: DbSession) -> dict[str, str]:
     """Return what each scope is in words, where that was said."""
     return {row.name: row.description for row in session.execute(select(ScopeRow.name, ScopeRow.description)).all()}

@@ -49,8 +49,11 @@ class Browser:
 
     def signed_in(self, work: Work, *, used: bool = True) -> SignedIn | None:
         """Return who is signed in in this browser; `used` tells whether they did something, or their page asks."""
-        value = self.cookie()
-        row = self._sessions.find(work, value, used=used) if value else None
+        return self.holder(work, self.cookie(), used=used)
+
+    def holder(self, work: Work, cookie: str, *, used: bool = True) -> SignedIn | None:
+        """Return who is signed in by the session of this cookie."""
+        row = self._sessions.find(work, cookie, used=used) if cookie else None
         if row is None:
             return None
         return SignedIn(

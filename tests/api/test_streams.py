@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from authserver.api.slots import Slots
+from authserver.api.parts import ApiParts
 from authserver.api.streams import Stream
 from authserver.storage import changes, people, tokens
 from authserver.storage.database import StorageBusy, db
+from authserver.web.slots import Slots
 from tests.conftest import MakeWorld
 from tests.streams import Heard, blocks, heard
 from tests.world import ISSUER, World, claims
@@ -57,8 +58,8 @@ def post(world: World, impersonation_id: str, what: str, who: str, **body: Any) 
 
 def slots(world: World) -> Slots:
     """Find the slots: the operation holds them, and nothing else does."""
-    found = [each for each in gc.get_objects() if isinstance(each, Slots)]
-    return next(each for each in found if each._limits is world.wired.settings.streams)
+    found = [each for each in gc.get_objects() if isinstance(each, ApiParts)]
+    return next(each.slots for each in found if each.settings is world.wired.settings)
 
 
 def soon(condition: Any) -> bool:
@@ -153,7 +154,7 @@ def test_silence_is_never_longer_than_ten_seconds_and_a_check_never_late(
 ) -> None:
     world = make_sqlite_world(streams={"check_seconds": seconds})
     waits: list[float] = []
-    monkeypatch.setattr("authserver.api.watch.Watched.wait", lambda _, wait: waits.append(wait))
+    monkeypatch.setattr("authserver.web.watch.Watched.wait", lambda _, wait: waits.append(wait))
     looks: list[int] = []
     real = Stream._look
 

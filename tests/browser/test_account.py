@@ -78,6 +78,7 @@ def test_who_was_signed_out_elsewhere_is_told(chromium: Browser, named_demo: Dem
         sign_in(page, named_demo, "customer-ask")
         page.get_by_role("heading", name="Your account", exact=True).wait_for()
         page.context.clear_cookies()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # they come back to this tab
         expect(page.get_by_text("You are signed out")).to_be_visible(timeout=SECONDS)
 
 

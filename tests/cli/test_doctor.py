@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from authserver.app import DEMO_MARK
 from authserver.audit.heads import sign_head
 from authserver.cli import cli
-from authserver.storage import clients
+from authserver.storage import clients, resources
+from authserver.storage.tables import Mark, Resource
 from tests.federation.idp import settings as issuer
 from tests.world import API, ISSUER, World
 
@@ -43,8 +45,29 @@ def notes(result: Result) -> str:
 def test_demo_has_nothing_wrong(request: pytest.FixtureRequest, make: str, command: Command) -> None:
     result = command(sound(request.getfixturevalue(make)), "doctor")
     assert wrong(result) == []
-    assert "https://payments.example.com has no owner" in notes(result)
+    for word in ("clients:", "resources:", "payments.example.com", "resource-server"):
+        assert word not in notes(result), "what the demo itself made is as it is meant to be"
     assert "ok     appetize.apps: demo-bank" in result.stdout
+
+
+def test_what_the_demo_made_is_meant_so_in_the_demo_alone(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    with world.work() as work:
+        work.lock()
+        mark = work.session.get(Mark, DEMO_MARK)
+        work.session.delete(mark)
+    found = notes(command(world, "doctor"))
+    assert "https://payments.example.com has no owner" in found
+    assert "resource-server may have tokens, and has no scope" in found
+
+
+def test_what_somebody_adds_to_the_demo_is_looked_at(make_sqlite_world: MakeWorld, command: Command) -> None:
+    world = sound(make_sqlite_world)
+    with world.work() as work:
+        work.lock()
+        cards = Resource(uri="https://cards.example.com", name="Cards", extra_claims=[], subject_identifier="id")
+        resources.put(work.session, cards)
+    assert "https://cards.example.com has no scopes" in notes(command(world, "doctor"))
 
 
 def test_looking_changes_nothing(make_sqlite_world: MakeWorld, command: Command) -> None:
@@ -71,7 +94,7 @@ def test_nothing_is_made_where_there_is_nothing_yet(tmp_path: Path, monkeypatch:
     ("variable", "value", "words"),
     [
         ("SERVER__ISSUER", "http://login.example.com", "is not https: secrets and tokens would travel"),
-        ("DATABASE__POOL_SIZE", "12", "12 connections are fewer than the 64 threads of a worker"),
+        ("DATABASE__POOL_SIZE", "12", "12 connections are fewer than the 64 threads that a worker has for requests"),
         ("POLICY__FOLDER", "/nowhere", "policy.folder: /nowhere/schema.cedarschema:1"),
         ("SERVER__ISUER", "x", "server.isuer: unknown setting | correct it in the file"),
         ("LOG__LEVEL", "loud", "log.level: Input should be 'debug', 'info', 'warning' or 'error'"),

@@ -32,9 +32,11 @@ def decide(browser: BrowserOf, shown: Answer, decision: str = "allow", **changes
 def test_a_person_is_asked_once_and_sees_who_asks_for_what(world: World, browser: BrowserOf) -> None:
     shown = browser.authorize(**APP)
     assert "&lt;b&gt;Budget&lt;/b&gt; app" in shown.text
-    assert "<code>openid</code>" in shown.text
-    assert "<code>accounts:read</code>" in shown.text
-    assert "https://api.example.com" in shown.text
+    assert "Know that it is you" in shown.text
+    assert "See your accounts, their balances and transactions" in shown.text
+    assert '<span class="quiet">at Accounts</span>' in shown.text
+    seen = shown.text.split('type="hidden"')[0]
+    assert not any(raw in seen for raw in ("<code>", "accounts:read", "https://api.example.com")), "words, and no names"
     answer = answer_of(decide(browser, shown))
     assert (answer["state"], answer["iss"]) == ("a state", ISSUER)
     assert claims(browser.tokens("app")["id_token"])["aud"] == "app"
@@ -73,7 +75,7 @@ def test_anything_but_allow_is_a_no(browser: BrowserOf, decision: str) -> None:
 def test_more_scopes_are_asked_for_again(browser: BrowserOf) -> None:
     decide(browser, browser.authorize(**APP, scope="openid"))
     shown = browser.authorize(**APP, scope="openid cards:write")
-    assert "<code>cards:write</code>" in shown.text
+    assert "Block and unblock your cards" in shown.text
     assert answer_of(decide(browser, shown))["code"]
     assert not is_asked(browser.authorize(**APP, scope="openid cards:write"))
     assert is_asked(browser.authorize(**APP, scope="openid accounts:read cards:write"))
@@ -119,6 +121,7 @@ def test_what_a_person_does_not_have_is_not_asked(world: World, browser: Browser
     agent.sign_in()
     shown = agent.authorize(**APP)
     assert is_asked(shown)
+    assert "See your accounts" not in shown.text
     assert "accounts:read" not in shown.text.split('type="hidden"')[0]
 
 

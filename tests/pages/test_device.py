@@ -110,7 +110,7 @@ def test_a_person_sees_who_asks_from_where_for_what_and_is_warned(world: World, 
     shown = enter(browser, given["user_code"]).text
     for words in (
         *(RIGHT, given["user_code"], "A &lt;b&gt;television&lt;/b&gt;", "127.0.0.1", "Chrome on a television"),
-        *("3 minutes ago", "accounts:read", "customer@example.com", "If somebody sent you this code"),
+        *("3 minutes ago", "See your accounts", "customer@example.com", "If somebody sent you this code"),
     ):
         assert words in shown, words
     assert "not the address of this browser" not in shown
@@ -148,8 +148,8 @@ def test_a_person_allows_no_more_than_they_have(world: World) -> None:
     assert (shown.status_code, "has nothing of what this device asks for" in shown.text) == (400, True)
     given = asked(world, scope="openid accounts:read")
     shown = enter(agent, given["user_code"])
-    assert "<code>openid</code>" in shown.text
-    assert "accounts:read" not in shown.text
+    assert "Know that it is you" in shown.text
+    assert "See your accounts" not in shown.text
     agent.submit(shown, "/device/decision", decision="allow")
     assert world.events("device:approved")[-1]["scopes"] == ["openid"]
     assert poll(world, given).json["scope"] == "openid"

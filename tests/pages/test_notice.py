@@ -1,5 +1,7 @@
 """The link in a notice: it shows, the button ends, and nothing else does."""
 
+import re
+
 import pytest
 
 from authserver.impersonation.notify.objections import notice_token
@@ -29,6 +31,9 @@ def test_link_of_a_real_mail_shows_and_ends(make_sqlite_world: MakeWorld) -> Non
     assert page.status_code == 200
     for words in ("Agent", "a wrong balance", "BANK-1042", "It goes on now", "End it now", "Sign in to your account"):
         assert words in page.text
+    assert re.search(r'<td><time datetime="[-0-9T:]+Z"', page.text), "times are put into the reader's own zone"
+    assert "times.js" in page.text or re.search(r"/times\.[0-9a-f]+\.js", page.text)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     ended = browser.submit(page, path)
     again = browser.follow(ended)
     assert "It is over" in again.text

@@ -15,12 +15,15 @@ _POLL_SECONDS = 0.25
 
 
 class Watched:
-    """What one stream watches: an impersonation, or everything that is open, of one person or of all."""
+    """What one stream watches: an impersonation, everything that is open, of one person or of all, or a customer's."""
 
-    def __init__(self, impersonation_id: str | None = None, *, person: str | None = None) -> None:
+    def __init__(
+        self, impersonation_id: str | None = None, *, person: str | None = None, subject: str | None = None
+    ) -> None:
         """Watch from now on; what was before has not been seen."""
         self.impersonation_id = impersonation_id
         self.person = person
+        self.subject = subject
         self._seen: object = None
         self._changed = threading.Event()
 
@@ -67,6 +70,10 @@ class Watch:
         """Watch everything that is open, of one person, as actor or subject, or of all."""
         return self._begin(Watched(person=person))
 
+    def begin_of(self, subject: str) -> Watched:
+        """Watch what is open of a customer, and how much was done there."""
+        return self._begin(Watched(subject=subject))
+
     def _begin(self, watched: Watched) -> Watched:
         with self._lock:
             if self._stopped:
@@ -112,12 +119,16 @@ class Watch:
 
     def _poll(self, watched: tuple[Watched, ...]) -> None:
         ones = {each.impersonation_id for each in watched if each.impersonation_id is not None}
-        listing = any(each.impersonation_id is None for each in watched)
+        subjects = {each.subject for each in watched if each.subject is not None}
+        listing = any(each.impersonation_id is None and each.subject is None for each in watched)
         with self._app.app_context(), unit_of_work() as work:
             found = changes.marks(work.session, ones) if ones else {}
+            of_subjects = changes.marks_of(work.session, subjects) if subjects else {}
             still_open = changes.open_marks(work.session) if listing else {}
         for each in watched:
-            if each.impersonation_id is None:
-                each.see_open(still_open)
-            else:
+            if each.subject is not None:
+                each.see(of_subjects.get(each.subject, {}))
+            elif each.impersonation_id is not None:
                 each.see(found.get(each.impersonation_id))
+            else:
+                each.see_open(still_open)

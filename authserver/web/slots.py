@@ -6,10 +6,11 @@ from typing import Protocol
 from weakref import WeakSet
 
 from authserver.protocol.refusals import Busy, TooMany
-from authserver.settings_governance import Streams
 
 _PROBE_SECONDS = 1.0
 """How long who comes to a full house waits for those who left without a word to be found out."""
+_WAITING = 4
+"""How many wait so at once, each with a thread of the server; whoever comes to them is refused at once."""
 
 
 class Probed(Protocol):
@@ -24,9 +25,11 @@ class Probed(Protocol):
 class Slots:
     """Counts open streams, a person and in all."""
 
-    def __init__(self, limits: Streams) -> None:
-        """Stay within `limits`."""
-        self._limits = limits
+    def __init__(self, *, per_person: int, in_all: int) -> None:
+        """Let so many be open; with none at all nothing is waited for."""
+        self._per_person = per_person
+        self._in_all = in_all
+        self._waiting = 0
         # what is dropped may be collected, and so released, while this thread holds the lock
         self._lock = threading.Condition(threading.RLock())
         self._probed: WeakSet[Probed] = WeakSet()
@@ -35,15 +38,11 @@ class Slots:
     def claim(self, user_id: str) -> None:
         """Take a slot, which whoever took it releases; refused over a cap, but for streams that nobody hears."""
         with self._lock:
-            if not self._free(user_id):
-                everybody = self._open[user_id] < self._limits.per_person
-                for stream in list(self._probed):
-                    if everybody or stream.user_id == user_id:
-                        stream.probe()
-                self._lock.wait_for(lambda: self._free(user_id), _PROBE_SECONDS)
-            if self._open[user_id] >= self._limits.per_person:
+            if not self._free(user_id) and self._open and self._waiting < _WAITING:
+                self._find_out(user_id)
+            if self._open[user_id] >= self._per_person:
                 raise TooMany("streams.per_person")
-            if self._open.total() >= self._limits.in_all:
+            if self._open.total() >= self._in_all:
                 raise Busy("streams.in_all")
             self._open[user_id] += 1
 
@@ -59,8 +58,20 @@ class Slots:
         with self._lock:
             self._probed.add(stream)
 
+    def _find_out(self, user_id: str) -> None:
+        """Have those who are in the way write, and wait until one of them turns out to be gone."""
+        everybody = self._open[user_id] < self._per_person
+        for stream in list(self._probed):
+            if everybody or stream.user_id == user_id:
+                stream.probe()
+        self._waiting += 1
+        try:
+            self._lock.wait_for(lambda: self._free(user_id), _PROBE_SECONDS)
+        finally:
+            self._waiting -= 1
+
     def _free(self, user_id: str) -> bool:
-        return self._open[user_id] < self._limits.per_person and self._open.total() < self._limits.in_all
+        return self._open[user_id] < self._per_person and self._open.total() < self._in_all
 
     @property
     def open(self) -> int:
