@@ -72,6 +72,7 @@ class Keys(Section):
     passphrase: str = Field(default="", repr=False)
     access_token_alg: SigningAlg
     publish_seconds: int = Field(ge=0)
+    rotation_seconds: int = Field(ge=0, le=366 * 86400)
 
 
 class Tokens(Section):

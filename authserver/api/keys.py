@@ -13,9 +13,10 @@ from authserver.audit.events import KeyChanged
 from authserver.protocol.refusals import Conflict, InvalidRequest
 from authserver.storage.keys import StoredKey
 from authserver.tokens.key_files import KeyFileError
-from authserver.tokens.keyring import AUDIT_ALG, KeyStatus, Rotation, SuccessorWaitsError
+from authserver.tokens.keyring import AUDIT_ALG, KeyStatus, RotatedLatelyError, Rotation, SuccessorWaitsError
 
 Answer = tuple[dict[str, Any], int]
+_LATELY = "This key was rotated lately. Wait, or force it with a remark if the key may be compromised."
 
 
 def add_keys(blueprint: APIBlueprint) -> None:
@@ -34,7 +35,8 @@ def add_keys(blueprint: APIBlueprint) -> None:
         present = _allowed()
         rotation = _rotate(present, body)
         key, old = rotation.key, rotation.predecessor
-        _record(present, key, "published", {"signs_from": key.signs_from})
+        remark = body.remark if body.force else None
+        _record(present, key, "published", {"signs_from": key.signs_from, "forced": body.force}, remark)
         if old is not None:
             _record(present, old, "retired", {"retires_at": old.retires_at, "successor": key.kid})
         shown = {
@@ -48,20 +50,25 @@ def _rotate(present: Call, body: RotateKeysBody) -> Rotation:
     keyring, keys = present.parts.configuration.keyring, present.parts.settings.keys
     if body.use == "audit" and body.alg is not None:
         raise InvalidRequest("keys.audit_alg", "The audit key has one algorithm; leave alg out.")
+    if body.force != (body.remark is not None):
+        raise InvalidRequest("keys.remark", "force and remark go together: say why it cannot wait.")
+    min_age = 0 if body.force else keys.rotation_seconds
     try:
         if body.use == "audit":
-            return keyring.rotate(present.work, AUDIT_ALG, 0, use="audit")
-        return keyring.rotate(present.work, body.alg or keys.access_token_alg, keys.publish_seconds)
+            return keyring.rotate(present.work, AUDIT_ALG, 0, use="audit", min_age=min_age)
+        return keyring.rotate(present.work, body.alg or keys.access_token_alg, keys.publish_seconds, min_age=min_age)
     except SuccessorWaitsError as error:
         words = "A successor is published already and has not taken over yet; rotate after that."
         raise Conflict("keys.successor_waits", words) from error
+    except RotatedLatelyError as error:
+        raise Conflict("keys.rotated_lately", _LATELY) from error
     except (KeyFileError, OSError) as error:
         raise Conflict("keys.folder", "The new key could not be written to the folder of keys.") from error
 
 
-def _record(present: Call, key: StoredKey, action: str, details: Mapping[str, Any]) -> None:
+def _record(present: Call, key: StoredKey, action: str, details: Mapping[str, Any], remark: str | None = None) -> None:
     by = present.caller.user_id
-    event = KeyChanged(kid=key.kid, use=key.use, alg=key.alg, action=action, by=by, details=details)
+    event = KeyChanged(kid=key.kid, use=key.use, alg=key.alg, action=action, by=by, details=details, remark=remark)
     present.parts.trail.record(present.work, event)
 
 

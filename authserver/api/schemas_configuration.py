@@ -83,10 +83,17 @@ class KeysOut(Out):
 
 
 class RotateKeysBody(In):
-    """Which key: `sig`, of `alg` (by default the one that signs access tokens), or the trail's own (`audit`)."""
+    """Which key: `sig`, of `alg` (by default the one that signs access tokens), or the trail's own (`audit`).
+
+    `force`, with a `remark`, rotates one that was made lately, as when it was compromised.
+    """
 
     use: Literal["sig", "audit"] = "sig"
     alg: Literal["ES256", "RS256", "PS256", "EdDSA"] | None = None
+    force: bool = False
+    remark: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$")] | None = (
+        None
+    )
 
 
 class RotatedOut(Out):

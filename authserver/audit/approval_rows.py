@@ -31,12 +31,29 @@ def compare(session: DbSession, findings: Findings) -> None:
         session.rollback()
         rows = governance.approval_rows(session, after=after, limit=_BATCH)
         if not rows:
-            return
+            break
         told = governance.told_of(session, CHAIN, [row.impersonation_id for row in rows], _NAMES)
         doubtful = [row for row in rows if _doubt(row, told[row.impersonation_id])]
         for row in doubtful:
             _look_again(session, findings, row.impersonation_id)
         after = rows[-1].impersonation_id
+    _removed(session, findings)
+
+
+def _removed(session: DbSession, findings: Findings) -> None:
+    """Name each signed yes whose row is gone while what it allowed still has one: no server ever removes it alone."""
+    after = 0
+    while True:
+        session.rollback()
+        events = governance.decided_without_row(session, CHAIN, ApprovalDecided.name, after=after, limit=_BATCH)
+        if not events:
+            return
+        for event in events:
+            payload = read_payload(event.payload)
+            if isinstance(payload, dict) and payload.get("decision") == "approve":
+                words = f"the approval of {event.impersonation_id}, signed in event {event.seq}, was removed"
+                findings.add(event.seq, words)
+        after = events[-1].seq
 
 
 def _look_again(session: DbSession, findings: Findings, impersonation_id: str) -> None:

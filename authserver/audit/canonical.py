@@ -9,6 +9,8 @@ from typing import Any
 MAX_TEXT = 2_048
 """How many characters of a string the trail keeps; what is cut ends with an ellipsis."""
 _MAX_INTEGER = 2**53 - 1
+_AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_IN_ORDER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -17,7 +19,18 @@ def canonical(value: object) -> bytes:
 
     Raises TypeError for a fraction or what JSON does not have, ValueError for what RFC 7493 forbids.
     """
-    return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
+    return (_IN_ORDER.encode(value) if _usual(value) else _AS_IT_IS.encode(_ordered(value))).encode()
+
+
+def _usual(value: object) -> bool:
+    """Tell whether everything is of JSON's own types and every key ASCII, which any way of sorting orders alike."""
+    if value is None or isinstance(value, str | bool):
+        return True
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and key.isascii() and _usual(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_usual, value))
+    return isinstance(value, int) and abs(value) <= _MAX_INTEGER
 
 
 def _ordered(value: object) -> object:

@@ -9,8 +9,9 @@ from authserver.audit import canonical
 from authserver.audit.events import Event
 from authserver.clock import Clock
 from authserver.entropy import Entropy
-from authserver.storage import DbSession, trail
+from authserver.storage import DbSession, mentions, trail
 from authserver.storage.database import Work
+from authserver.storage.mentions import Mention
 from authserver.storage.trail import Addition, EventRow, Head, PersonalRow
 
 CHAIN = "main"
@@ -28,6 +29,7 @@ class _Pending(NamedTuple):
     payload: dict[str, Any]
     personal: dict[str, tuple[str, str]]
     """Field to salt and value."""
+    mentioned: frozenset[Mention]
 
 
 class Trail:
@@ -64,7 +66,9 @@ class Trail:
                 payload[field.name] = {"commitment": commitment(salt, kept)}
             else:
                 payload[field.name] = canonical.plain(value)
-        return _Pending(event.name, event.version, event.impersonation_id, payload, personal)
+        return _Pending(
+            event.name, event.version, event.impersonation_id, payload, personal, mentions.mentioned(payload)
+        )
 
 
 class _Batch:
@@ -85,6 +89,7 @@ class _Batch:
         at_ms = self._clock.now_ms()
         events: list[EventRow] = []
         personal: list[PersonalRow] = []
+        index: list[dict[str, object]] = []
         for event in self.events:
             seq = head.seq + 1
             row = EventRow(
@@ -98,23 +103,26 @@ class _Batch:
                 impersonation_id=event.impersonation_id,
                 payload=canonical.canonical(event.payload).decode(),
             )
-            row = row._replace(digest=digest(row, event.payload))
+            row = row._replace(digest=digest(row))
             personal += [PersonalRow(CHAIN, seq, field, salt, value) for field, (salt, value) in event.personal.items()]
+            index += mentions.rows(CHAIN, seq, event.mentioned)
             events.append(row)
             head = Head(seq, row.digest)
-        return Addition(events, personal)
+        return Addition(events, personal, index)
 
 
-def digest(row: EventRow, payload: object) -> str:
+def digest(row: EventRow) -> str:
     """Return the SHA-256 of an event in hexadecimal: over everything but the digest itself."""
-    return hashlib.sha256(preimage(row, payload)).hexdigest()
+    return hashlib.sha256(preimage(row)).hexdigest()
 
 
-def preimage(row: EventRow, payload: object) -> bytes:
-    """Return what an event's digest is taken of."""
-    stands = {**row._asdict(), "payload": payload}
-    del stands["digest"]
-    return canonical.canonical(stands)
+def preimage(row: EventRow) -> bytes:
+    """Return what an event's digest is taken of: the canonical JSON of it, whose `payload` is canonical already."""
+    before = canonical.canonical(
+        {"at_ms": row.at_ms, "chain_id": row.chain_id, "impersonation_id": row.impersonation_id, "name": row.name}
+    )
+    behind = canonical.canonical({"prev": row.prev, "seq": row.seq, "version": row.version})
+    return b'%b,"payload":%b,%b' % (before[:-1], row.payload.encode(), behind[1:])
 
 
 def commitment(salt: bytes, value: str) -> str:

@@ -683,6 +683,7 @@ class KeyChanged(Event):
     """A signing key was published, retired or revoked; `by` is who did it."""
 
     name: ClassVar[str] = "key:changed"
+    personal: ClassVar[frozenset[str]] = frozenset({"remark"})
 
     kid: str
     use: str
@@ -690,6 +691,8 @@ class KeyChanged(Event):
     action: str
     by: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    remark: str | None = None
+    """Why a rotation was forced."""
 
 
 @dataclass(frozen=True, kw_only=True)

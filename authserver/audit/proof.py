@@ -10,7 +10,7 @@ from authserver.audit.approvals import Approvals
 from authserver.audit.chain import CHAIN
 from authserver.audit.heads import HeadVerifier
 from authserver.audit.walk import Findings, Walk, span
-from authserver.storage import DbSession, search, trail
+from authserver.storage import DbSession, mentions, search, trail
 from authserver.storage.trail import Head, SignedHead
 
 _BATCH = 500
@@ -96,7 +96,8 @@ def _walk(  # noqa: PLR0913, PLR0917 - everything that is gone over, and what it
     for rows in search.batches(session, CHAIN):
         after_seq = walk.last.seq if walk.last else None
         approvals.take(rows)
-        walk.take(rows, trail.personal(session, CHAIN, after_seq=after_seq, up_to=rows[-1].seq))
+        index = mentions.stored(session, CHAIN, rows[0].seq, rows[-1].seq)
+        walk.take(rows, trail.personal(session, CHAIN, after_seq=after_seq, up_to=rows[-1].seq), index)
         progress(len(rows))
     walk.finish(stored)
     grown = trail.head(session, CHAIN)

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from authserver.audit.canonical import canonical
 from authserver.audit.chain import commitment, digest, preimage
+from authserver.storage.mentions import Mention, mentioned
 from authserver.storage.trail import START, EventRow, Head, PersonalRow
 
+_NOTHING: AbstractSet[Mention] = frozenset()
 _MAX_FINDINGS = 1_000
 _MAX_SUSPECTS = 20
 """For how many altered events it is tried whether they were reordered."""
@@ -57,22 +60,24 @@ class Walk:
         self.count = 0
         self._findings = findings
         self._intact = True
-        self._suspects: list[tuple[EventRow, Any]] = []
+        self._suspects: list[EventRow] = []
 
     @property
     def head(self) -> Head:
         """Where the walk stands."""
         return Head(self.last.seq, self.last.digest) if self.last else START
 
-    def take(self, rows: Iterable[EventRow], personal: Iterable[PersonalRow]) -> None:
-        """Go over a batch of events and the personal rows that lie among them."""
+    def take(
+        self, rows: Iterable[EventRow], personal: Iterable[PersonalRow], index: Mapping[int, set[Mention]]
+    ) -> None:
+        """Go over a batch of events, the personal rows that lie among them, and what the index says of them."""
         beside: dict[int, dict[str, PersonalRow]] = {}
         for value in personal:
             beside.setdefault(value.seq, {})[value.field] = value
         for row in rows:
             self.first_seq = self.first_seq or row.seq
             self.count += 1
-            self._event(row, beside.pop(row.seq, {}))
+            self._event(row, beside.pop(row.seq, {}), index.get(row.seq, _NOTHING))
         for orphans in beside.values():
             self.orphans(orphans.values())
 
@@ -81,20 +86,21 @@ class Walk:
         for row in rows:
             self._findings.add(row.seq, f"personal value {row.field!r} of event {row.seq} belongs to no event")
 
-    def _event(self, row: EventRow, personal: dict[str, PersonalRow]) -> None:
+    def _event(self, row: EventRow, personal: dict[str, PersonalRow], index: AbstractSet[Mention]) -> None:
         if row.seq <= self.head.seq:
             self._findings.add(row.seq, f"{title(row)} stands before the beginning of the chain")
             return
         payload = read_payload(row.payload)
-        expected = "" if payload is None else _digest(row, payload)
+        expected = "" if payload is None else _digest(row)
         intact = bool(expected) and expected == row.digest
         self._link(row, intact=intact)
         if intact:
             self._personal(row, payload, personal)
+            self._index(row, mentioned(payload), index)
         elif not expected or len(self._suspects) >= _MAX_SUSPECTS:
             self._findings.add(row.seq, f"{title(row)} was altered")
         else:
-            self._suspects.append((row, payload))
+            self._suspects.append(row)
         self.last, self._intact = row, intact
 
     def _link(self, row: EventRow, *, intact: bool) -> None:
@@ -120,13 +126,20 @@ class Walk:
             elif not _matches(found, committed[field]):
                 self._findings.add(row.seq, f"{value} does not match its commitment")
 
+    def _index(self, row: EventRow, named: AbstractSet[Mention], index: AbstractSet[Mention]) -> None:
+        if named - index:
+            lacking = ", ".join(f"{kind} {value}" for kind, value in sorted(named - index))
+            self._findings.add(row.seq, f"the index lacks what {title(row)} names, and a search misses it: {lacking}")
+        if index - named:
+            self._findings.add(row.seq, f"the index says more than {title(row)} names")
+
     def finish(self, stored: Head | None) -> None:
         """Compare with the chain's row, and say what became of the events that do not match their digests.
 
         `stored` was read before the walk: the chain may have grown since.
         """
-        for row, payload in self._suspects:
-            other = self._original(row, payload)
+        for row in self._suspects:
+            other = self._original(row)
             words = f"{title(row)} was altered"
             if other:
                 words = f"event {row.seq} was reordered: event {other} ({row.name}) stands in its place"
@@ -137,14 +150,14 @@ class Walk:
         elif self.last and stored.seq == self.head.seq and self._intact and stored.digest != self.head.digest:
             self._findings.add(stored.seq, f"{title(self.last)} was altered or replaced: the chain ends otherwise")
 
-    def _original(self, row: EventRow, payload: Any) -> int | None:  # noqa: ANN401 - JSON
+    def _original(self, row: EventRow) -> int | None:
         """Find the place where an event that was moved, or whose content was exchanged, stood before."""
-        for other, _ in self._suspects:
+        for other in self._suspects:
             content = row._replace(seq=other.seq, prev=other.prev)
-            if other is not row and _digest(content, payload) == other.digest:
+            if other is not row and _digest(content) == other.digest:
                 return other.seq
         ending = f'{row.seq},"version":{row.version}}}'.encode()
-        prefix = hashlib.sha256(preimage(row, payload).removesuffix(ending))
+        prefix = hashlib.sha256(preimage(row).removesuffix(ending))
         for place in range(1, min(self.head.seq, _MAX_PLACES) + 1):
             tried = prefix.copy()
             tried.update(b'%d,"version":%d}' % (place, row.version))
@@ -162,9 +175,9 @@ def read_payload(text: str) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
-def _digest(row: EventRow, payload: Any) -> str:  # noqa: ANN401 - JSON
+def _digest(row: EventRow) -> str:
     try:
-        return digest(row, payload)
+        return digest(row)
     except ValueError:
         return ""  # a number or a text that no event of ours has
 

@@ -18,6 +18,7 @@ from authserver.audit.chain import CHAIN
 from authserver.audit.events import TrailRead
 from authserver.audit.heads import HeadVerifier
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.wiring import opened, working
 from authserver.storage import trail as rows
 from authserver.storage.database import unit_of_work
@@ -62,9 +63,12 @@ def verify(options: Options, anchor: Path | None, public_keys: Path | None) -> N
     for words in report.findings:
         click.echo(words)
     verdict = "intact" if report.ok else "BROKEN"
-    click.echo(
-        f"The trail is {verdict}: {report.events} events, {report.heads} signed heads, {report.anchors} anchor lines."
+    gone_over = (
+        counted(report.events, "event"),
+        counted(report.heads, "signed head"),
+        counted(report.anchors, "anchor line"),
     )
+    click.echo(f"The trail is {verdict}: {', '.join(gone_over)}.")
     sys.exit(0 if report.ok else 1)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.options import Words, echo_table, given, refuse, registering
 from authserver.cli.wiring import working
 from authserver.protocol.names import Way
@@ -141,7 +142,9 @@ def disable(options: Options, client_id: str) -> None:
     if ended is None:
         _say(f"Client {client_id} was disabled already.")
     else:
-        _say(f"Disabled client {client_id}; its tokens are dead, {ended.impersonations} impersonations ended.")
+        _say(
+            f"Disabled client {client_id}; its tokens are dead, {counted(ended.impersonations, 'impersonation')} ended."
+        )
 
 
 @command.command()

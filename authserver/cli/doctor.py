@@ -12,6 +12,7 @@ import click
 
 from authserver import settings as settings_module
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.doctor_database import check_database
 from authserver.cli.findings import Finding, note, ok, wrong
 from authserver.cli.listener import REQUEST_THREADS
@@ -82,7 +83,7 @@ def _policy(settings: Settings) -> Iterator[Finding]:
     except PolicyError as error:
         yield wrong(f"policy.folder: {error}", "correct that file, and look at it with: authserver policy check")
         return
-    yield ok(f"policy.folder: {len(policy.rules)} policies in {folder}")
+    yield ok(f"policy.folder: {counted(len(policy.rules), 'policy', 'policies')} in {folder}")
     if not settings.demo and folder == settings_module.config_folder() / "policy":
         yield note(
             "policy.folder: the shipped policies let nobody exchange but from this machine itself",

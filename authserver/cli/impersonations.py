@@ -3,6 +3,7 @@
 import click
 
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.options import echo_table, moment, refuse
 from authserver.cli.wiring import working
 from authserver.protocol.names import State
@@ -89,7 +90,7 @@ def end(options: Options, impersonation_id: str | None, *, everything: bool, yes
         click.confirm("End every impersonation that is open or active?", abort=True)
     with working(options) as (server, work):
         ended = server.lifecycle.end_all(work, by=BY, reason=_REASON)
-    click.echo(f"Ended {ended} impersonations.")
+    click.echo(f"Ended {counted(ended, 'impersonation')}.")
 
 
 def _end_one(options: Options, impersonation_id: str) -> None:

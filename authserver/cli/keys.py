@@ -10,6 +10,7 @@ import click
 from authserver.app import Wired
 from authserver.audit.events import KeyChanged
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.wiring import working
 from authserver.storage.database import Work
 from authserver.storage.keys import StoredKey
@@ -107,7 +108,7 @@ def _line(*columns: str) -> str:
 
 
 def _from(instant: int, now: int) -> str:
-    return f"from {_moment(instant)}, in {instant - now} seconds" if instant > now else "from now on"
+    return f"from {_moment(instant)}, in {counted(instant - now, 'second')}" if instant > now else "from now on"
 
 
 def _moment(instant: int | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import requests
 
+from authserver.cli.counts import counted
 from authserver.cli.demo_cast import API
 from authserver.protocol.names import GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_USER_ID
 
@@ -97,7 +98,9 @@ def _called(method: str, url: str, token: str) -> str:
     bearer = {"Authorization": f"Bearer {token}"}
     answer = requests.request(method, url, headers=bearer, json={} if method != "GET" else None, timeout=_TIMEOUT)
     body = answer.json()
-    words = body.get("error") or f"{len(body['items'])} accounts of {body['owner']}, seen by {body['seen_by']}"
+    words = (
+        body.get("error") or f"{counted(len(body['items']), 'account')} of {body['owner']}, seen by {body['seen_by']}"
+    )
     return f"     {method:<5} {url.rpartition('/')[2]:<12} {answer.status_code} {words}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authserver import settings
+from authserver.cli.counts import counted
 from authserver.impersonation.policy import PolicyError, PolicySet
 from authserver.impersonation.policy_cases import CASES_FILE, CasesError, Table, untried
 from authserver.protocol.names import BREAK_GLASS, Mode
@@ -27,7 +28,7 @@ def check(options: "Options") -> None:
     """Read the configured policy folder and list its policies; exit 1 where one is wrong."""
     folder = settings.load(options.config).policy.folder
     policy = _loaded(folder)
-    click.echo(f"{len(policy.rules)} policies in {folder}, SHA-256 {policy.digest}")
+    click.echo(f"{counted(len(policy.rules), 'policy', 'policies')} in {folder}, SHA-256 {policy.digest}")
     width = max(len(rule.id) for rule in policy.rules)
     for rule in policy.rules:
         kind = rule.outcome or rule.effect
@@ -62,7 +63,7 @@ def test(options: "Options", file: Path | None, folder: Path | None) -> None:
             click.echo(f"        {line}")
     if idle := untried(policy, results):
         click.echo(f"No case is decided by {', '.join(idle)}.")
-    click.echo(f"{len(results)} cases, {len(failed)} failed.")
+    click.echo(f"{counted(len(results), 'case')}, {len(failed)} failed.")
     sys.exit(1 if failed else 0)
 
 

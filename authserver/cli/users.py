@@ -8,9 +8,10 @@ import click
 
 from authserver.app import Wired
 from authserver.cli import Options
+from authserver.cli.counts import counted
 from authserver.cli.options import Words, echo_table, given, moment, refuse, registering
 from authserver.cli.wiring import working
-from authserver.impersonation.enablement import Enablement
+from authserver.impersonation.enablement import Enablement, Ended
 from authserver.protocol.names import Population, Role
 from authserver.protocol.refusals import Refusal
 from authserver.registry.users import NewUser, named_user
@@ -139,7 +140,7 @@ def disable(options: Options, user: str) -> None:
     if ended is None:
         click.echo(f"{user} was disabled already.")
     else:
-        click.echo(f"Disabled {user}: {ended.sessions} sessions and {ended.impersonations} impersonations ended.")
+        click.echo(f"Disabled {user}: {_ended(ended)} ended.")
 
 
 @command.command()
@@ -182,7 +183,11 @@ def end_sessions(options: Options, user: str) -> None:
     with working(options) as (server, work):
         work.lock()
         ended = _enablement(server).end_sessions(work, found(work.session, user).id, by=BY)
-    click.echo(f"{user}: {ended.sessions} sessions and {ended.impersonations} impersonations ended.")
+    click.echo(f"{user}: {_ended(ended)} ended.")
+
+
+def _ended(ended: Ended) -> str:
+    return f"{counted(ended.sessions, 'session')} and {counted(ended.impersonations, 'impersonation')}"
 
 
 def found(session: DbSession, user: str) -> User:

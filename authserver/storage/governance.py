@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 
 from authserver.storage import DbSession
-from authserver.storage.tables import Approval, AuditEvent, BreakGlassReport
+from authserver.storage.tables import Approval, AuditEvent, BreakGlassReport, Impersonation
 from authserver.storage.trail import EventRow
 
 
@@ -95,3 +95,13 @@ def told_of(
         event = EventRow(*row)
         found[event.impersonation_id or ""].append(event)
     return found
+
+
+def decided_without_row(session: DbSession, chain_id: str, name: str, *, after: int, limit: int) -> list[EventRow]:
+    """Return the decisions of this name whose impersonation stands, and no approval of it; the oldest first."""
+    stands = select(Impersonation.id).where(Impersonation.id == AuditEvent.impersonation_id).exists()
+    kept = select(Approval.impersonation_id).where(Approval.impersonation_id == AuditEvent.impersonation_id).exists()
+    query = select(*[getattr(AuditEvent, field) for field in EventRow._fields]).where(
+        AuditEvent.chain_id == chain_id, AuditEvent.name == name, AuditEvent.seq > after, stands, ~kept
+    )
+    return [EventRow(*row) for row in session.execute(query.order_by(AuditEvent.seq).limit(limit))]

@@ -13,6 +13,9 @@ from authserver.storage.tables import AuditEvent
 PEOPLE = ("actor", "subject", "by", "approver", "user_id", "reader", "ended_by", "reported_by", "target")
 """The members of a payload that name a person by id."""
 
+MAX_ID = 64
+"""How long an id is at most that the index of mentions has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -32,13 +35,22 @@ class Selection:
     text: str | None = None
     after_seq: int | None = None
     up_to: int | None = None
+    among: tuple[int, ...] | None = None
+    """The events that alone may be wanted, as an index told."""
 
     @property
-    def walks(self) -> bool:
-        """Tell whether no index finds what is wanted."""
-        beginning = self.name is not None and self.name.endswith(":")
-        looked_for = (self.person, self.client_id, self.text, self.from_ms, self.until_ms)
-        return self.impersonation_id is None and (beginning or any(value is not None for value in looked_for))
+    def indexed(self) -> bool:
+        """Tell whether an index tells where to look."""
+        ids = (self.person, self.client_id)
+        named = any(value is not None and len(value) <= MAX_ID for value in ids)
+        return named or bool(self.names) or self.name is not None or self.impersonation_id is not None
+
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether not everything of a range is wanted."""
+        return self.indexed or any(
+            value is not None for value in (self.person, self.client_id, self.text, self.from_ms, self.until_ms)
+        )
 
 
 EVERYTHING = Selection()
@@ -65,6 +77,8 @@ def _conditions(session: Session, chain_id: str, wanted: Selection) -> Iterator[
         yield AuditEvent.at_ms < wanted.until_ms
     if wanted.after_seq is not None:
         yield AuditEvent.seq > wanted.after_seq
+    if wanted.among is not None:
+        yield AuditEvent.seq.in_(wanted.among)
     if wanted.up_to is not None:
         yield AuditEvent.seq <= wanted.up_to
     yield from _within(session, wanted)

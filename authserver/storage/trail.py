@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from authserver.storage.selection import EVERYTHING, Selection, matching
-from authserver.storage.tables import AuditChain, AuditEvent, AuditHead, AuditPersonal, SigningKey
+from authserver.storage.tables import AuditChain, AuditEvent, AuditHead, AuditMention, AuditPersonal, SigningKey
 
 _BATCH = 500
 __all__ = ["EVERYTHING", "Selection"]
@@ -68,6 +68,8 @@ class Addition(NamedTuple):
 
     events: Sequence[EventRow]
     personal: Sequence[PersonalRow]
+    mentions: Sequence[dict[str, object]] = ()
+    """The rows of the index, as `mentions.rows` makes them."""
 
 
 class ChainBrokenError(RuntimeError):
@@ -87,6 +89,8 @@ def append(session: Session, chain_id: str, build: Callable[[Head], Addition]) -
     session.execute(insert(AuditEvent), [row._asdict() for row in added.events], execution_options=options)
     if added.personal:
         session.execute(insert(AuditPersonal), [row._asdict() for row in added.personal])
+    if added.mentions:
+        session.execute(insert(AuditMention), added.mentions)
     after = Head(added.events[-1].seq, added.events[-1].digest)
     advance = (
         update(AuditChain)

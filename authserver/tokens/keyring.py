@@ -42,6 +42,10 @@ class SuccessorWaitsError(KeyringError):
     """A rotation that is refused because the one before has not taken over yet."""
 
 
+class RotatedLatelyError(KeyringError):
+    """A rotation that is refused because the last one is not long enough ago."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKeyMaterial:
     """What the mint signs with."""
@@ -195,11 +199,12 @@ class Keyring:
         now = self.clock.now()
         return [self._create(work, use, alg, now) for use, alg in self._missing(work.session)]
 
-    def rotate(self, work: Work, alg: str, publish_seconds: int, *, use: Use = "sig") -> Rotation:
+    def rotate(self, work: Work, alg: str, publish_seconds: int, *, use: Use = "sig", min_age: int = 0) -> Rotation:
         """Publish a key that takes over `publish_seconds` later (at once where none signs `alg`).
 
         The predecessor stays published until nothing that it signed by then can be valid. An audit key is in
-        no cache and takes over at once. Raises KeyringError while another successor waits.
+        no cache and takes over at once. Raises KeyringError while another successor waits, or while the newest key is
+        younger than `min_age` seconds.
         """
         private = key_files.generate(alg)  # slow, and so before anybody has to wait for it
         rows.lock(work)
@@ -211,6 +216,8 @@ class Keyring:
             wait = old.signs_from - now
             msg = f"{alg}: {old.kid} is published already and signs in {wait} s; rotate after that"
             raise SuccessorWaitsError(msg)
+        if now - old.created_at < min_age:
+            raise RotatedLatelyError(f"{alg}: {old.kid} was made {now - old.created_at} s ago")
         takeover = now if use == "audit" else now + publish_seconds
         key = self._create(work, use, alg, takeover, private)
         last = max(takeover + self.max_token_seconds + _CLOCK_MARGIN, rows.latest_expiry(work.session, old.kid) or 0)

@@ -131,6 +131,31 @@ def test_audit_key_and_another_algorithm_are_rotated_by_name(world: World) -> No
     assert (first["key"]["alg"], first["predecessor"]) == ("EdDSA", None)
 
 
+def test_key_that_is_young_is_rotated_by_force_alone_and_a_remark(make_world: MakeWorld) -> None:
+    world = make_world(keys={"rotation_seconds": 600})
+
+    def rotate(**body: Any) -> Any:
+        return world.api("POST", "/api/v1/keys/rotate", "admin", json=body)
+
+    world.clock.pass_(600)
+    for body in ({"use": "audit"}, {}):
+        assert rotate(**body).status_code == 201
+        refused = rotate(**body)
+        assert (refused.status_code, refused.json["error"]) == (409, "conflict")
+        assert world.events("request:refused")[-1]["reason"] == "keys.rotated_lately"
+        assert rotate(**body, force=True).status_code == 400
+        assert rotate(**body, remark="stolen").status_code == 400
+        assert rotate(**body, force=True, remark=" ").status_code == 400
+        forced = rotate(**body, force=True, remark="the disk of the server was stolen")
+        assert forced.status_code == 201, forced.text
+    events = world.events("key:changed")
+    published = [event for event in events if event["by"] == world.id("admin") and event["action"] == "published"]
+    assert [event["details"]["forced"] for event in published] == [False, True, False, True]
+    assert set(published[1]["remark"]) == {"commitment"}
+    world.clock.pass_(600)
+    assert rotate(use="audit").status_code == 201
+
+
 @pytest.mark.parametrize("body", [{"use": "enc"}, {"alg": "none"}, {"use": "audit", "alg": "ES256"}, {"kid": "x"}])
 def test_rotation_of_what_is_no_key_is_400(world: World, body: dict[str, str]) -> None:
     refused = world.api("POST", "/api/v1/keys/rotate", "admin", json=body)

@@ -110,6 +110,32 @@ def test_words_are_taken_as_they_are(make_world: MakeWorld, what: str) -> None:
     assert found(world, q=f"ses {what}?") == []
 
 
+def test_what_is_named_rarely_is_found_at_once(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of whom events name, and of events' names, is asked: nothing else is read."""
+    world = make_world()
+    monkeypatch.setattr(search, "PART", 3)
+    monkeypatch.setattr(search, "SEARCHED", 6)
+    monkeypatch.setattr(search, "BATCH", 2)
+    record(world, ClientChanged(client_id="rare", action="x", by="usr_rare"))
+    record(world, *[SessionEnded(session_id=f"ses_{n}", user_id="usr_x", by="system") for n in range(20)])
+    for query in ({"person": "usr_rare"}, {"client_id": "rare"}, {"name": "client:"}, {"name": "client:changed"}):
+        page = world.api("GET", EVENTS, "auditor", query_string={"limit": 2, **query}).json
+        assert page["items"][0]["payload"].get("client_id") == "rare", query
+    both = {"person": "usr_rare", "client_id": "rare", "name": "client:"}
+    assert len(found(world, **both)) == 1
+    assert found(world, person="usr_x", client_id="rare") == []
+    seen: list[int] = []
+    asked: dict[str, Any] = {"person": "usr_x", "limit": 3}
+    while True:
+        page = world.api("GET", EVENTS, "auditor", query_string=asked).json
+        seen += [item["seq"] for item in page["items"] if item["name"] == "session:ended"]
+        if page["next_cursor"] is None:
+            break
+        asked["cursor"] = page["next_cursor"]
+    assert len(seen) == 20
+    assert seen == sorted(seen, reverse=True)
+
+
 def test_what_is_rare_is_found_by_going_on(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """One call goes over so much of the trail at most: a page may be empty, and another follow."""
     world = make_world()
@@ -118,7 +144,7 @@ def test_what_is_rare_is_found_by_going_on(make_world: MakeWorld, monkeypatch: p
     record(world, SessionEnded(session_id="ses_rare", user_id="usr_rare", by="system"))
     record(world, *[SessionEnded(session_id=f"ses_{n}", user_id="usr_x", by="system") for n in range(20)])
     pages: list[list[Any]] = []
-    query: dict[str, Any] = {"person": "usr_rare", "limit": 2}
+    query: dict[str, Any] = {"q": "usr_rare", "limit": 2}
     while True:
         page: Answer = world.api("GET", EVENTS, "auditor", query_string=query)
         pages.append(page.json["items"])

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
-from authserver.storage import impersonations
+from authserver.storage import governance, impersonations
 from authserver.storage.tables import Approval
 from tests.conftest import MakeWorld
 from tests.consenting import approve, ask_each_time, consent, extend
@@ -110,4 +110,33 @@ def test_approval_of_one_impersonation_proves_nothing_for_another(world: World) 
         values = {column.key: getattr(row, column.key) for column in Approval.__table__.columns}
         work.session.execute(delete(Approval))
         work.session.add(Approval(**{**values, "impersonation_id": other}))
-    assert prove(world).findings == (f"the approval of {other} has no signed event",)
+    removed, moved = sorted(prove(world).findings, key=lambda words: "no signed event" in words)
+    assert moved == f"the approval of {other} has no signed event"
+    assert removed.endswith(" was removed")
+
+
+def test_approval_that_was_removed_is_named(make_world: MakeWorld) -> None:
+    """What was denied, or never had to be approved, has none and is not."""
+    world = make_world()
+    extend(world, world.start("agent2").json["id"], expires_in=1000)
+    first = approved(world)
+    assert prove(world).findings == ()
+    with world.work() as work:
+        work.lock()
+        work.session.execute(delete(Approval).where(Approval.impersonation_id == first))
+    [finding] = prove(world).findings
+    assert finding.startswith(f"the approval of {first}, signed in event ")
+    assert finding.endswith(" was removed")
+
+
+def test_approval_that_went_with_its_impersonation_is_not_missed(make_sqlite_world: MakeWorld) -> None:
+    """A retention that removes an impersonation removes what belongs to it."""
+    world = make_sqlite_world()
+    first = approved(world)
+    with world.work() as work:
+        work.lock()
+        work.session.execute(delete(Approval).where(Approval.impersonation_id == first))
+        missing = set(governance.decided_without_row(work.session, "main", "approval:decided", after=0, limit=9))
+        assert {event.impersonation_id for event in missing} == {first}
+        work.session.execute(text("UPDATE audit_events SET impersonation_id = 'imp_gone' WHERE name LIKE 'approval:%'"))
+        assert governance.decided_without_row(work.session, "main", "approval:decided", after=0, limit=9) == []

@@ -78,9 +78,11 @@ def append(house: House, payload: dict[str, Any]) -> None:
     last = house.events()[-1]
     row = last._replace(seq=last.seq + 1, prev=last.digest, name="approval:decided", impersonation_id="imp_1")
     row = row._replace(payload=json.dumps(payload, separators=(",", ":"), sort_keys=True))
-    row = row._replace(digest=chain.digest(row, payload))
+    row = row._replace(digest=chain.digest(row))
     values = ", ".join(f":{field}" for field in row._fields)
     house.tamper(f"INSERT INTO audit_events ({', '.join(row._fields)}) VALUES ({values})", **row._asdict())  # noqa: S608
+    made = "INSERT INTO audit_mentions (chain_id, kind, value, seq) VALUES ('main', 'person', :value, :seq)"
+    house.tamper(made, value=payload["approver"], seq=row.seq)
     house.tamper("UPDATE audit_chains SET seq = :seq, digest = :digest", seq=row.seq, digest=row.digest)
 
 

@@ -1,6 +1,5 @@
 """Whatever was tampered with is found and named (design section 5)."""
 
-import json
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ def exchange_contents(house: House) -> None:
 def forge(house: House, seq: int, **changes: Any) -> None:
     """Alter an event and make its digest anew."""
     row = house.events()[seq - 1]._replace(**changes)
-    digest = chain.digest(row, json.loads(row.payload))
+    digest = chain.digest(row)
     house.tamper(
         "UPDATE audit_events SET payload = :payload, prev = :prev, digest = :digest WHERE seq = :seq",
         seq=seq,
@@ -71,7 +70,7 @@ def cut_off_everywhere(house: House) -> None:
 def add_behind_the_end(house: House) -> None:
     last = house.events()[-1]
     row = last._replace(seq=11, prev=last.digest)
-    row = row._replace(digest=chain.digest(row, json.loads(row.payload)))
+    row = row._replace(digest=chain.digest(row))
     values = ", ".join(f":{field}" for field in row._fields)
     house.tamper(f"INSERT INTO audit_events ({', '.join(row._fields)}) VALUES ({values})", **row._asdict())  # noqa: S608
 
@@ -234,7 +233,8 @@ def test_tampering_is_found_and_named(house: House, kind: str) -> None:
     assert house.verify() == Report(ok=True, events=10, heads=2, anchors=2, findings=())
     tamper(house)
     report = house.verify()
-    assert sorted(report.findings) == sorted(findings)
+    beside = [words for words in report.findings if not words.startswith("the index ")]  # test_index.py
+    assert sorted(beside) == sorted(findings)
     assert not report.ok
 
 

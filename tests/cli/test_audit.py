@@ -34,7 +34,7 @@ def test_trail_of_a_server_verifies(make_world: Callable[..., World], command: C
     told(world, command)
     result = command(world, "audit", "verify")
     assert result.exit_code == 0
-    assert result.stdout == (f"The trail is intact: {len(world.events())} events, 1 signed heads, 1 anchor lines.\n")
+    assert result.stdout == (f"The trail is intact: {len(world.events())} events, 1 signed head, 1 anchor line.\n")
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_disabled_client_is_out_at_once_with_everything_of_it(
     assert world.introspect(token)["active"]
     result = command(world, "clients", "disable", "backend")
     assert result.exit_code == 0
-    assert "1 impersonations ended" in result.stderr
+    assert "1 impersonation ended" in result.stderr
     for dead in (token, own, world.token("agent")):
         assert world.introspect(dead) == {"active": False}
     assert error(world.post("/oauth/token", CREDENTIALS)) == "invalid_client"

@@ -249,7 +249,7 @@ def test_failed_case_is_exit_1_and_said_with_the_policies_that_decided(
         "        Decided by target.staff.",
     ]
     assert lines[5].startswith("No case is decided by authentication.strength, ")
-    assert lines[6] == "1 cases, 1 failed."
+    assert lines[6] == "1 case, 1 failed."
 
 
 def test_cases_are_tried_on_the_folder_that_is_named(world: World, command: Command, tmp_path: Path) -> None:

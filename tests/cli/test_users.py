@@ -158,7 +158,7 @@ def test_disabled_person_takes_every_impersonation_that_they_are_in_along(
     untouched = world.way_a(*others, reason="three")
     result = command(world, "users", "disable", f"{who}@example.com")
     assert result.exit_code == 0
-    assert result.stdout == f"Disabled {who}@example.com: 1 sessions and 2 impersonations ended.\n"
+    assert result.stdout == f"Disabled {who}@example.com: 1 session and 2 impersonations ended.\n"
     assert world.introspect(active.json["access_token"]) == {"active": False}
     assert world.introspect(world.token(who)) == {"active": False}
     for started in (active, waiting):
@@ -200,11 +200,11 @@ def test_ended_sessions_end_what_their_person_acts_in_and_nothing_else(
     world = make_world()
     acted = world.way_a()
     result = command(world, "users", "end-sessions", "customer@example.com")
-    assert result.stdout == "customer@example.com: 1 sessions and 0 impersonations ended.\n"
+    assert result.stdout == "customer@example.com: 1 session and 0 impersonations ended.\n"
     assert world.introspect(acted.json["access_token"])["active"]  # the customer's own session is not behind it
     assert world.introspect(world.token("customer")) == {"active": False}
     result = command(world, "users", "end-sessions", "agent@example.com")
-    assert result.stdout == "agent@example.com: 1 sessions and 1 impersonations ended.\n"
+    assert result.stdout == "agent@example.com: 1 session and 1 impersonation ended.\n"
     assert world.introspect(acted.json["access_token"]) == {"active": False}
     (ended,) = world.events("impersonation:ended", acted.json["impersonation_id"])
     assert (ended["ended_by"], ended["end_reason"]) == ("cli", "session_ended")
@@ -219,7 +219,7 @@ def test_session_that_has_run_out_by_itself_is_not_ended_again(world: World, com
         old = Session(id="ses_old", user_id=user_id, acr="", amr=[], address="127.0.0.1", auth_time=now - 99)
         old.created_at, old.expires_at = now - 99, now
         people.add_session(work.session, old)
-    assert "1 sessions" in command(world, "users", "end-sessions", "agent@example.com").stdout
+    assert "1 session" in command(world, "users", "end-sessions", "agent@example.com").stdout
     assert [event["session_id"] != "ses_old" for event in world.events("session:ended")] == [True]
 
 

@@ -4,7 +4,15 @@ from authserver.storage.tables.apps import App
 from authserver.storage.tables.base import Base
 from authserver.storage.tables.clients import Client, ClientAssertion, ClientSecret, Resource, RoleScope, ScopeRow
 from authserver.storage.tables.console import ConsoleSession
-from authserver.storage.tables.evidence import AuditChain, AuditEvent, AuditHead, AuditPersonal, Mark, SigningKey
+from authserver.storage.tables.evidence import (
+    AuditChain,
+    AuditEvent,
+    AuditHead,
+    AuditMention,
+    AuditPersonal,
+    Mark,
+    SigningKey,
+)
 from authserver.storage.tables.grants import (
     AuthorizationCode,
     ClientGrant,
@@ -43,6 +51,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "AuditHead",
+    "AuditMention",
     "AuditPersonal",
     "AuthorizationCode",
     "Base",

@@ -36,7 +36,10 @@ class AuditEvent(Base):
     """One event of the trail; rows are only ever added."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("ix_audit_events_name_seq", "name", "seq"),)
+    __table_args__ = (
+        Index("ix_audit_events_name_seq", "name", "seq"),
+        Index("ix_audit_events_impersonation_id_seq", "impersonation_id", "seq"),
+    )
     chain_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     prev: Mapped[str] = mapped_column(String(64))
@@ -44,8 +47,19 @@ class AuditEvent(Base):
     at_ms: Mapped[int] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(String(64))
     version: Mapped[int]
-    impersonation_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    impersonation_id: Mapped[str | None] = mapped_column(String(64))
     payload: Mapped[str] = mapped_column(Text)
+
+
+class AuditMention(Base):
+    """An id that an event names: an index, made of the payload alone; each id's events lie together."""
+
+    __tablename__ = "audit_mentions"
+    __table_args__ = (Index("ix_audit_mentions_chain_id_seq", "chain_id", "seq"), {"sqlite_with_rowid": False})
+    chain_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
 
 
 class AuditPersonal(Base):
