@@ -29,12 +29,12 @@ def mentioned(payload: object) -> frozenset[Mention]:
 
 
 def _mentions(found: object) -> Iterator[Mention]:
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         for name, value in found.items():
             kind = _KINDS.get(name)
             if kind is not None and isinstance(value, str) and 0 < len(value) <= MAX_ID:
                 yield Mention(kind, value)
-            elif isinstance(value, Mapping | list):
+            elif isinstance(value, (dict, list)):
                 yield from _mentions(value)
     elif isinstance(found, list):
         for value in found:
