@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from authserver import api
+from tests.web.sending import ENDLESS
 from tests.world import ISSUER, World
 
 DOCUMENT = "/api/v1/openapi.json"
@@ -85,6 +86,8 @@ def test_no_input_brings_out_a_crash_or_an_undocumented_answer(
     for found in schema.get_all_operations():
         assert not isinstance(found, Err)
         operation = found.ok()
+        if who and operation.path == ENDLESS:
+            continue
 
         @given(case=operation.as_strategy(generation_mode=mode), known=st.booleans())
         @settings(

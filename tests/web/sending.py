@@ -5,6 +5,8 @@ from typing import Any
 from tests.world import ISSUER, Answer, World
 
 FORM = "application/x-www-form-urlencoded"
+ENDLESS = "/api/v1/impersonations/stream"
+"""What answers for ever whoever may hear it."""
 OAUTH = ("/oauth/token", "/oauth/introspect", "/oauth/revoke")
 
 

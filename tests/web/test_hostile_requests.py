@@ -13,7 +13,7 @@ import pytest
 from authserver import telemetry
 from authserver.protocol.names import GRANT_CLIENT_CREDENTIALS
 from tests.conftest import MakeWorld
-from tests.web.sending import FORM, OAUTH, send, well_formed
+from tests.web.sending import ENDLESS, FORM, OAUTH, send, well_formed
 from tests.world import ISSUER, Answer, World, claims, error
 
 GOOD = urlencode({"grant_type": GRANT_CLIENT_CREDENTIALS, "token": "unknown"}).encode()
@@ -33,10 +33,6 @@ BODIES = (
     b"a" * 30_000,
     b"&" * 5_000,
 )
-
-
-ENDLESS = "/api/v1/impersonations/stream"
-"""What answers for ever whoever may hear it."""
 
 
 def endpoints(world: World) -> list[str]:
