@@ -143,9 +143,11 @@ def _held(data: Path) -> Iterator[None]:
 
 def _told(device: str) -> dict[str, Any]:
     """Return what holds unless another file says otherwise: messages in a folder, to look at; our own device."""
+    played = {"sdk_url": f"{device}/embed.js", "base_url": device}
+    by_key = {"build_id": "demo-bank-standin", "platform": "android", "passes": "code", "dpop": "required"}
     return {
         "notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]},
-        "appetize": {"apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}}},
+        "appetize": {"apps": {"demo-bank": played, "demo-bank-dpop": {**by_key, **played}}},
     }
 
 
