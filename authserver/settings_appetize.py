@@ -82,6 +82,7 @@ class App(Section):
     base_url: Origin = "https://appetize.io"
     how: Literal["launch_params", "deep_link"] = "launch_params"
     passes: Literal["token", "code"] | None = None
+    dpop: Literal["required", "optional", "off"] = "off"
     param: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")] = "impersonatedUserToken"
     deep_link: Annotated[str, AfterValidator(_template)] = f"appetize://impersonation/{PLACE}"
     roles: Annotated[tuple[Line, ...], _Few] = ()
@@ -165,6 +166,8 @@ class App(Section):
                 "passes",
                 f'a token by deep link can exceed {MAX_LINK_CHARS} characters, where iOS cuts it; pass a "code"',
             )
+        if self.dpop == "required" and not self.gives_codes:
+            yield "dpop", 'a token that is passed is bound to no key; pass a "code", whose tokens are'
         for key, url in (("sdk_url", self.sdk_url), ("base_url", self.base_url)):
             if not demo and urlsplit(url).scheme != "https":
                 yield key, "must be https"

@@ -26,6 +26,7 @@ from authserver.api.impersonations import add_impersonations
 from authserver.api.listing import add_listing
 from authserver.api.listing_stream import add_listing_stream
 from authserver.api.parts import ApiParts
+from authserver.api.possession import describe_proofs
 from authserver.api.proofs import add_proofs
 from authserver.api.redemption import add_redemption
 from authserver.api.schemas import Problem, problems
@@ -115,7 +116,9 @@ def document() -> dict[str, Any]:
         for shape in (Problem, ListedOut, ReadyOut):
             blueprint.components_schemas[shape.__name__] = Schema(**shape.model_json_schema())
         described.register_api(blueprint)
-    return dict(described.api_doc)
+    shown = dict(described.api_doc)
+    describe_proofs(shown)
+    return shown
 
 
 def invalid_body(error: ValidationError) -> Response:

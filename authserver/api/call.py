@@ -43,7 +43,7 @@ class Call:
 
     def authenticate(self, header: str | None) -> Bearer:
         """Verify who calls; a kind of credential that the endpoint does not know goes no further."""
-        self.bearer = bearer = self.parts.bearer.authenticate(self.work.session, header, self.trace)
+        self.bearer = bearer = self.parts.bearer.authenticate(self.work, header, self.trace)
         credential = bearer.caller.credential
         if credential is Credential.CLIENT or not has_line(self.trace.endpoint, credential):
             raise Forbidden("access.table")  # a client's own token is not the client authenticating itself

@@ -26,6 +26,7 @@ from authserver.settings import Settings
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
 from authserver.web.bearer import BearerAuthentication
+from authserver.web.possession import Possession
 from authserver.web.refusals import Evidence, Trace
 from authserver.web.slots import Slots
 from authserver.web.watch import Watch
@@ -43,6 +44,7 @@ class ApiParts:
     clock: Clock
     trail: Trail
     bearer: BearerAuthentication
+    possession: Possession
     authenticate_client: AuthenticateClient
     desk: Desk
     lifecycle: Lifecycle

@@ -22,14 +22,15 @@ def add_redemption(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/redeem", responses={200: TokensOut, **problems(404, 429, 503)}, security=[{}])
     def redeem(body: RedeemBody) -> Answer:
-        """Redeem a one-time code: whoever holds it is a bearer, and it serves once."""
+        """Redeem a one-time code, once: whoever holds it, with a `DPoP` proof (RFC 9449 §4) where the app wants one."""
         present = call()
         codes, trace = present.parts.appetize.codes, present.trace
         stored = codes.presented(present.work, body.code, trace.address)
         record = impersonations.find(present.work.session, stored.impersonation_id)
         trace.impersonation_id = stored.impersonation_id
         trace.client_id = None if record is None else record.client_id
-        return _shown(*codes.redeem(present.work, stored, body.code, trace.address)), 200
+        jkt = present.parts.possession.of_sender(present.work, codes.dpop(present.work, stored))
+        return _shown(*codes.redeem(present.work, stored, body.code, trace.address, jkt=jkt)), 200
 
     @blueprint.post("/renew", responses={200: TokensOut, **problems(404, 503)})
     def renew(body: RenewBody) -> Answer:
@@ -53,7 +54,7 @@ def _shown(record: Record, minted: Sequence[Minted]) -> dict[str, Any]:
     ]
     shown = TokensOut(
         access_token=each[0].access_token,
-        token_type="Bearer",
+        token_type="Bearer" if minted[0].draft.jkt is None else "DPoP",
         expires_in=each[0].expires_in,
         scope=each[0].scope,
         impersonation_id=record.id,

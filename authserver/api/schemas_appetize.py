@@ -89,7 +89,10 @@ class ResourceTokenOut(Out):
 
 
 class TokensOut(Out):
-    """The token for the first resource, and where there are several one for each in `tokens`."""
+    """The token for the first resource, and where there are several one for each in `tokens`.
+
+    `token_type` is `Bearer`, or `DPoP` for tokens that are bound to the key of the proof (RFC 9449 §5).
+    """
 
     access_token: str
     token_type: str

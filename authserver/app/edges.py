@@ -40,11 +40,13 @@ from authserver.pages.parts import PageParts
 from authserver.registry.hands import take_hold
 from authserver.storage.clients import RegisteredClient
 from authserver.storage.database import Work
+from authserver.tokens.dpop import ProofVerifier
 from authserver.web.bearer import BearerAuthentication
 from authserver.web.browser import Browser
 from authserver.web.event_stream import Streaming
 from authserver.web.leaving import Leaving
 from authserver.web.markers import Markers
+from authserver.web.possession import Possession
 from authserver.web.refusals import Evidence, Trace
 from authserver.web.slots import Slots
 from authserver.web.vouching import Vouching
@@ -54,7 +56,8 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching
     """Make the edges' parts of what is wired, and add their blueprints."""
     settings, clock = wired.settings, wired.clock
     minting = Minting(settings.issuer, settings.tokens)
-    bearer = BearerAuthentication(settings.issuer, wired.verifier)
+    possession = Possession(settings.issuer, ProofVerifier(clock), wired.hasher)
+    bearer = BearerAuthentication(settings.issuer, wired.verifier, possession)
     browser = Browser(settings.issuer, wired.sessions, wired.hasher)
     client_authentication = ClientAuthentication(settings.issuer, wired.hasher, clock)
 
@@ -141,6 +144,7 @@ def add_edges(app: OpenAPI, wired: Wired, refusals: Evidence, vouching: Vouching
         clock=clock,
         trail=wired.trail,
         bearer=bearer,
+        possession=possession,
         authenticate_client=authenticate_client,
         actions=Actions(wired.trail, clock),
         decisions=Decisions(wired.judge, wired.lifecycle, clock),

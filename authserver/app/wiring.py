@@ -308,4 +308,5 @@ def _token_issued(minted: Minted) -> TokenIssued:
         scopes=draft.scope,
         kid=minted.kid,
         expires_at=draft.expires_at,
+        jkt=draft.jkt,
     )

@@ -5,6 +5,7 @@ what others at its address tried.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from authserver.accounts.refusals import Throttled
 from authserver.accounts.throttle import Guess, Throttle
@@ -111,13 +112,21 @@ class HandoffCodes:
             raise Conflict("handoff.link_too_long")
         return Fresh(value=value, url=url, expires_in=minted[0].expires_in if minted else seconds)
 
+    def dpop(self, work: Work, stored: StoredHandoffCode) -> Literal["required", "optional", "off"]:
+        """Return whether what a code gives is bound to a key; an app that is gone gives nothing anyway."""
+        try:
+            return self._registry.find(work, stored.handoff_id).app.dpop
+        except NotFound:
+            return "off"
+
     def redeem(
-        self, work: Work, stored: StoredHandoffCode, code: str, address: str
+        self, work: Work, stored: StoredHandoffCode, code: str, address: str, *, jkt: str | None = None
     ) -> tuple[Record, tuple[Minted, ...]]:
         """Give what a code that was `presented` stands for, once: a token for each resource. Raises InvalidGrant.
 
         Everything is checked again but the address: a device has none of its own, so the one counts from which the
-        impersonation was started. Presented again, whatever the code gave is revoked.
+        impersonation was started. With `jkt` the tokens are bound to that key. Presented again,
+        whatever the code gave is revoked.
         """
         if stored.used_at is not None:
             self._refuse_replay(work, stored)
@@ -128,13 +137,18 @@ class HandoffCodes:
             actor=actor_of(work, record),
             audiences=tuple((resource,) for resource in handoff.resources),
             family_id=stored.family_id,
+            jkt=jkt,
             every=False,
         )
 
         def consume(record: Record) -> None:
             if handoff_codes.use(work.session, self._hash(code), now=self._clock.now()):
                 event = HandoffCodeRedeemed(
-                    impersonation_id=record.id, handoff_id=handoff.id, family_id=stored.family_id, address=address
+                    impersonation_id=record.id,
+                    handoff_id=handoff.id,
+                    family_id=stored.family_id,
+                    address=address,
+                    jkt=jkt,
                 )
                 self._trail.record(work, event)
                 return

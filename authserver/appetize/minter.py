@@ -28,6 +28,8 @@ class Wanted:
     audiences: tuple[tuple[str, ...], ...]
     client_address: str | None = None
     family_id: str | None = None
+    jkt: str | None = None
+    """The thumbprint of the key that they are bound to (RFC 9449 §6.1)."""
     every: bool = True
 
 
@@ -73,7 +75,7 @@ class Minter:
             draft = self._minting.access_token(work.session, plan, resources=audience)
             if draft.scope:
                 found = True
-                yield replace(draft, family_id=wanted.family_id)
+                yield replace(draft, family_id=wanted.family_id, jkt=wanted.jkt)
             elif wanted.every:
                 raise InvalidScope("scope.nothing_left")
         if wanted.audiences and not found:

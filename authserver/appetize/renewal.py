@@ -28,7 +28,8 @@ class Renewal:
         """Return a token for each resource that is named, or for each that the present token is for.
 
         A resource that the present token is not for is `invalid_target`: whoever was sent a token for one resource
-        gets no other by it. A token that was exchanged on behalf of the impersonation is not renewed.
+        gets no other by it. What is bound to a key stays so. A token that was exchanged on behalf of the
+        impersonation is not renewed.
         """
         record, authentication = self._active(work, token), token.authentication
         if token.act is None or token.act.before is not None or token.act.sub != record.actor_id:
@@ -53,6 +54,7 @@ class Renewal:
             actor=ActingPerson(user_id=record.actor_id, authentication=authentication),
             audiences=tuple((uri,) for uri in uris),
             family_id=token.family_id,
+            jkt=token.jkt,
             every=named is not None,
         )
         return record, self._minter.mint(work, wanted, lambda: self._active(work, token), consume)

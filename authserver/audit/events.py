@@ -344,6 +344,8 @@ class TokenIssued(Event):
     kid: str
     expires_at: int
     details: Mapping[str, Any] = field(default_factory=dict)
+    jkt: str | None = None
+    """The thumbprint of the key that it is bound to (RFC 9449 §6.1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -480,6 +482,8 @@ class HandoffCodeRedeemed(Event):
     handoff_id: str
     family_id: str
     address: str
+    jkt: str | None = None
+    """The thumbprint of the key that its tokens are bound to (RFC 9449 §6.1); None for bearer tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)

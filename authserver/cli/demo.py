@@ -144,11 +144,13 @@ def _held(data: Path) -> Iterator[None]:
 def _told(device: str) -> dict[str, Any]:
     """Return what holds unless another file says otherwise: messages in a folder, to look at; our own device."""
     hosts = settings_module.read(settings_module.config_folder() / "default.toml")["appetize"]["allowed_hosts"]
+    played = {"sdk_url": f"{device}/embed.js", "base_url": device}
+    by_key = {"build_id": "demo-bank-standin", "platform": "android", "passes": "code", "dpop": "required"}
     return {
         "notification": {"channels": ["folder"], "security_contacts": ["security@example.com"]},
         "appetize": {
             "allowed_hosts": [*hosts, urlsplit(device).netloc],
-            "apps": {"demo-bank": {"sdk_url": f"{device}/embed.js", "base_url": device}},
+            "apps": {"demo-bank": played, "demo-bank-dpop": {**by_key, **played}},
         },
     }
 

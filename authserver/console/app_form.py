@@ -90,6 +90,15 @@ _SIGNING_IN = Group(
             ("token", "The token"),
             ("code", "A code that works once"),
         ),
+        _choice(
+            "dpop",
+            "Binds its tokens to the device's key (DPoP)",
+            "For a code alone. Required: the app proves that it holds a key, or its code is worth nothing.",
+            ("", "No (default)"),
+            ("off", "No"),
+            ("optional", "If the app brings a proof"),
+            ("required", "Required"),
+        ),
         Field(name="param", label="Name of the launch parameter", hint="By default impersonatedUserToken."),
         Field(
             name="deep_link",

@@ -20,6 +20,7 @@ from authserver.storage import (
     authorizations,
     clients,
     devices,
+    dpop,
     federation,
     handoff_codes,
     impersonations,
@@ -137,6 +138,7 @@ class Loop:
             clients.forget_assertions(work.session, before=now)
             federation.forget_logins(work.session, before=now)
             federation.forget_logout_tokens(work.session, before=now)
+            dpop.forget(work.session, before=now)
             tokens.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             authorizations.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)
             devices.forget(work.session, before=now - _KEEP_DEAD_TOKENS_SECONDS)

@@ -33,13 +33,13 @@ def introspect(parts: OAuthParts) -> Response:
 
 def _describe(parts: OAuthParts, session: DbSession, client: RegisteredClient, unverified_token: str) -> dict[str, Any]:
     try:
-        token = parts.verifier.verify(session, unverified_token, frozenset({Kind.ACCESS}))
+        token = parts.verifier.verify(session, unverified_token, frozenset({Kind.ACCESS}), bound=True)
     except UntrustworthyTokenError:
         return INACTIVE
     owned = resources.owned(session, client.client_id)
     if token.client_id != client.client_id and not token.audience & owned.keys():
         return INACTIVE
-    answer: dict[str, Any] = {"active": True, **token.claims, "token_type": "Bearer"}
+    answer: dict[str, Any] = {"active": True, **token.claims, "token_type": "Bearer" if token.jkt is None else "DPoP"}
     if token.impersonation_id is not None:
         reason_visible = any(owned[uri] for uri in token.audience & owned.keys())
         answer["impersonation"] = _impersonation(session, token, reason_visible=reason_visible)

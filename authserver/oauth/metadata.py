@@ -10,6 +10,7 @@ from authserver.oauth.parts import OAuthParts
 from authserver.storage import resources
 from authserver.storage.database import unit_of_work
 from authserver.tokens.client_keys import ASSERTION_ALGS
+from authserver.tokens.dpop import DPOP_ALGS
 from authserver.web.refusals import json_answer
 
 _AUTH_METHODS = {"token": (*METHODS, PUBLIC), "introspection": METHODS, "revocation": (*METHODS, PUBLIC)}
@@ -47,6 +48,7 @@ def metadata(parts: OAuthParts, grant_types: Sequence[str]) -> Callable[[], Resp
                 "request_uri_parameter_supported": False,
                 "claims_supported": list(_CLAIMS),
                 "acr_values_supported": list(ACR_VALUES),
+                "dpop_signing_alg_values_supported": list(DPOP_ALGS),
                 "subject_types_supported": ["public"],
                 "scopes_supported": scopes,
                 "id_token_signing_alg_values_supported": [alg for alg in _ID_TOKEN_ALGS if alg in published],

@@ -35,7 +35,7 @@ def revoke(parts: OAuthParts) -> Response:
 
 def _revoke(parts: OAuthParts, work: Work, client: RegisteredClient, unverified_token: str) -> None:
     try:
-        token = parts.verifier.verify(work.session, unverified_token, _ANY)
+        token = parts.verifier.verify(work.session, unverified_token, _ANY, bound=True)
     except UntrustworthyTokenError:
         return
     if token.client_id != client.client_id:

@@ -18,7 +18,7 @@ def userinfo(parts: OAuthParts) -> Response:
     trace = new_trace()
     with unit_of_work() as work:
         try:
-            bearer = parts.bearer.authenticate(work.session, request.headers.get("Authorization"), trace)
+            bearer = parts.bearer.authenticate(work, request.headers.get("Authorization"), trace)
             if bearer.token.act is not None or OPENID not in bearer.token.scope:
                 raise Forbidden("userinfo.without_openid")
             user = people.find(work.session, bearer.user_id)

@@ -19,7 +19,7 @@ def refuse_bearers(blueprint: Blueprint, parts: PageParts) -> None:
             return None
         with unit_of_work() as work:
             try:
-                parts.bearer.authenticate(work.session, header, trace).demand(trace.endpoint)
+                parts.bearer.authenticate(work, header, trace).demand(trace.endpoint)
             except Refusal as refusal:
                 parts.refusals.refuse(work, trace, refusal)
                 return problem(refusal)

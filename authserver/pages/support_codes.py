@@ -104,7 +104,7 @@ def _maker(parts: PageParts, work: Work, trace: Trace, csrf: str | None, *, safe
     """Return who calls: by their own token, or in their browser with a form's proof; `safe` needs none."""
     header = request.headers.get("Authorization")
     if header is not None:
-        bearer = parts.bearer.authenticate(work.session, header, trace)
+        bearer = parts.bearer.authenticate(work, header, trace)
         bearer.demand(trace.endpoint, frozenset(_OWN))
         if bearer.token.authentication is None:
             raise InvalidToken("token.not_a_person")

@@ -170,6 +170,26 @@ class InvalidToken(Refusal):
     words = "The access token is missing, expired, revoked or not meant for this server."
 
 
+class BoundToken(InvalidToken):
+    """`invalid_token`: presented by the wrong scheme, of a bearer or of a key's holder (RFC 9449 §7.1, §7.2)."""
+
+    words = "An access token that is bound to a key comes with a DPoP proof, and no other one does."
+
+
+class InvalidDpopProof(Refusal):
+    """`invalid_dpop_proof`: the proof of whoever asks for tokens (RFC 9449 §5)."""
+
+    error = "invalid_dpop_proof"
+    words = "The DPoP proof is not acceptable."
+
+
+class InvalidTokenProof(InvalidDpopProof):
+    """`invalid_dpop_proof` at a protected endpoint (RFC 9449 §7.1)."""
+
+    status = 401
+    words = "The DPoP proof is missing or not acceptable."
+
+
 class Forbidden(Refusal):
     """`insufficient_scope` (RFC 6750 §3.1): known, but not allowed."""
 

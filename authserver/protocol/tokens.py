@@ -41,6 +41,8 @@ class VerifiedToken:
     impersonation_id: str | None
     family_id: str | None
     """The authorization that it came of, with which it dies."""
+    jkt: str | None
+    """The thumbprint of the key that it is bound to (RFC 9449 §6); None for a bearer token."""
     authentication: Authentication | None
     """The session behind the token: for an impersonation's tokens, its actor's."""
     claims: Mapping[str, Any] = field(repr=False, hash=False)

@@ -4,14 +4,17 @@ It stands apart from the server: it runs in other processes, and imports nothing
 """
 
 from authserver.resource.guard import current_token, not_while_impersonated, protect, report, require_token
-from authserver.resource.refusals import InvalidTokenError, UnavailableError
+from authserver.resource.proofs import PresentedProof
+from authserver.resource.refusals import InvalidProofError, InvalidTokenError, UnavailableError
 from authserver.resource.server import ResourceServer
 from authserver.resource.tokens import Actor, Impersonation, VerifiedToken
 
 __all__ = [
     "Actor",
     "Impersonation",
+    "InvalidProofError",
     "InvalidTokenError",
+    "PresentedProof",
     "ResourceServer",
     "UnavailableError",
     "VerifiedToken",

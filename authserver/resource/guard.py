@@ -1,4 +1,4 @@
-"""Flask: who gets in, and with what (RFC 6750 §3). A view runs with a verified token, or not at all."""
+"""Flask: who gets in, and with what (RFC 6750 §3, RFC 9449 §7). A view runs with a verified token, or not at all."""
 
 import functools
 import json
@@ -9,7 +9,8 @@ from typing import ParamSpec
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 
-from authserver.resource.refusals import InvalidTokenError, UnavailableError
+from authserver.resource.proofs import ALGORITHMS, PresentedProof, public_url
+from authserver.resource.refusals import InvalidProofError, InvalidTokenError, UnavailableError
 from authserver.resource.server import ResourceServer
 from authserver.resource.tokens import VerifiedToken
 
@@ -80,29 +81,45 @@ def _server() -> ResourceServer:
 
 
 def _enter(scopes: frozenset[str], *, writes: bool | None) -> Response | None:
-    """Verify the bearer token and put it at `flask.g`, or return the refusal."""
+    """Verify the token, with the proof of a bound one, and put it at `flask.g`, or return the refusal."""
     g.pop("authserver_token", None)
     scheme, _, unverified_token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not unverified_token.strip():
+    scheme, unverified_token = scheme.lower(), unverified_token.strip()
+    if scheme not in {"bearer", "dpop"} or not unverified_token:
         return _problem(401, "token_missing", "An access token is needed.", challenge="Bearer")
     try:
-        token = _server().verify(unverified_token.strip())
+        token = _server().verify(unverified_token, _proof() if scheme == "dpop" else None)
     except InvalidTokenError as error:
         _log.info("a token was refused: %s", error.reason)
-        words = "The access token is expired, revoked, or not meant for this server."
-        return _problem(401, "invalid_token", words, challenge='Bearer error="invalid_token"')
+        return _not_let_in(error, by_key=scheme == "dpop" or error.reason == "token.bound")
     except UnavailableError as error:
         _log.error("no token can be verified: %s", error.reason)
         return _problem(503, "temporarily_unavailable", "The access token cannot be verified now; try again.")
     g.authserver_token = token
     if not scopes <= token.scopes:
-        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(scopes))}"'
+        scheme = "Bearer" if token.jkt is None else "DPoP"
+        challenge = f'{scheme} error="insufficient_scope", scope="{" ".join(sorted(scopes))}"'
         return _problem(403, "insufficient_scope", "The access token does not allow this.", challenge=challenge)
     changes = request.method not in _SAFE if writes is None else writes
     if token.read_only and changes:
         report("refused.read_only", method=request.method)
         return _problem(403, "read_only", "This impersonation may read, and change nothing.")
     return None
+
+
+def _proof() -> PresentedProof:
+    """Return what stands in the header `DPoP`; one that was sent twice is joined by a comma, and so is no proof."""
+    url = public_url(_server().public_url, request.path)
+    return PresentedProof(request.headers.get("DPoP", ""), request.method, url)
+
+
+def _not_let_in(error: InvalidTokenError, *, by_key: bool) -> Response:
+    """Refuse a token, or its proof, with the challenge of its scheme (RFC 6750 §3.1, RFC 9449 §7.1)."""
+    name, words = "invalid_token", "The access token is expired, revoked, or not meant for this server."
+    if isinstance(error, InvalidProofError):
+        name, words = "invalid_dpop_proof", "The DPoP proof is missing or not acceptable."
+    algs = f', algs="{" ".join(ALGORITHMS)}"' if by_key else ""
+    return _problem(401, name, words, challenge=f'{"DPoP" if by_key else "Bearer"} error="{name}"{algs}')
 
 
 def _problem(status: int, error: str, detail: str, *, challenge: str | None = None) -> Response:

@@ -14,5 +14,9 @@ class InvalidTokenError(ResourceError):
     """The token is not genuine, not alive, or not for this resource server."""
 
 
+class InvalidProofError(InvalidTokenError):
+    """The token is bound to a key, and what came with it proves nothing (RFC 9449 §7.1)."""
+
+
 class UnavailableError(ResourceError):
     """The authorization server cannot be asked: without an answer nobody gets in."""

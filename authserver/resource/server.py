@@ -10,6 +10,7 @@ import requests
 from authserver.resource import sources
 from authserver.resource.introspection import Introspection
 from authserver.resource.offline import Offline
+from authserver.resource.proofs import PresentedProof, Proofs, UseProof
 from authserver.resource.published import Published
 from authserver.resource.refusals import InvalidTokenError, UnavailableError
 from authserver.resource.reports import Action, Outcome, Reports
@@ -39,19 +40,25 @@ class ResourceServer:
         session: Callable[[], requests.Session] = requests.Session,
         limits: Limits | None = None,
         now: Callable[[], float] = sources.now,
+        public_url: str | None = None,
+        use_proof: UseProof | None = None,
         on_drop: Callable[[str, int], None] | None = None,
     ) -> None:
         """Serve `resource`, which the client owns at `issuer`.
 
         `introspect` asks about every token; `offline` verifies plain tokens by the published keys, and asks about
         those with `act` all the same. `cache_seconds` keeps the yes to a plain token. `session` makes a session a
-        thread, for a proxy or a CA of one's own. `on_drop` is told why how many reports were given up.
+        thread, for a proxy or a CA of one's own. `public_url` is where clients see the
+        application, for proofs of possession; by default that is `resource`. `use_proof` uses a proof up for every
+        process, instead of this one alone. `on_drop` is told why how many reports were given up.
         """
         if mode not in {"introspect", "offline"}:
             raise ValueError("mode is introspect or offline")
         self.issuer = issuer
         self.resource = resource
+        self.public_url = public_url or resource
         self.now = now
+        self._proofs = Proofs(now, use_proof)
         self._client = (client_id, client_secret)
         self._transport = Transport(issuer, session, limits or Limits())
         published = Published(issuer, self._transport)
@@ -61,11 +68,19 @@ class ResourceServer:
         )
         self.reports = Reports(self._send, on_drop=on_drop)
 
-    def verify(self, unverified_token: str) -> VerifiedToken:
-        """Return what a token says that may be used here. Raises InvalidTokenError or UnavailableError."""
+    def verify(self, unverified_token: str, proof: PresentedProof | None = None) -> VerifiedToken:
+        """Return what a token says that may be used here. Raises InvalidTokenError or UnavailableError.
+
+        One that is bound to a key wants a proof (InvalidProofError where that is no good), and no other one takes one.
+        """
         if not unverified_token.isascii() or not 0 < len(unverified_token) <= _MAX_TOKEN:
             raise InvalidTokenError("token.malformed")
-        return VerifiedToken.parse(self._claims(unverified_token))
+        token = VerifiedToken.parse(self._claims(unverified_token))
+        if (token.jkt is None) != (proof is None):
+            raise InvalidTokenError("token.bound" if proof is None else "token.not_bound")
+        if token.jkt is not None and proof is not None:
+            self._proofs.check(proof, unverified_token, token.jkt)
+        return token
 
     def _claims(self, unverified_token: str) -> Mapping[str, Any]:
         if self._offline is not None:

@@ -58,6 +58,8 @@ class VerifiedToken:
     audience: frozenset[str]
     act: Actor | None
     impersonation: Impersonation | None
+    jkt: str | None
+    """The thumbprint of the key that it is bound to (RFC 9449 §6.1); None for a bearer token."""
     expires_at: int
     claims: Mapping[str, Any] = field(repr=False, hash=False, compare=False)
     """Everything that it says, for claims of the resource's own profile."""
@@ -81,6 +83,7 @@ class VerifiedToken:
             audience=frozenset(audience),
             act=Actor.parse(claims["act"]) if "act" in claims else None,
             impersonation=None if impersonation is None else Impersonation.parse(impersonation),
+            jkt=_bound_to(claims["cnf"]) if "cnf" in claims else None,
             expires_at=expires_at,
             claims=MappingProxyType(dict(claims)),
         )
@@ -106,3 +109,10 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidTokenError("token.claims")
     return value
+
+
+def _bound_to(claim: object) -> str:
+    """Read a `cnf` claim; a confirmation that is not known here cannot be asked for, so it refuses (RFC 7800 §3.1)."""
+    if not isinstance(claim, Mapping) or set(claim) != {"jkt"}:
+        raise InvalidTokenError("token.confirmation")
+    return _text(claim, "jkt")

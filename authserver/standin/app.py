@@ -31,6 +31,8 @@ class Surroundings:
     names: Mapping[str, str]
     embedders: tuple[str, ...] = ANY_OF_THIS_MACHINE
     param: str = "impersonatedUserToken"
+    public_bank: str = "https://api.example.com"
+    """How the bank is addressed, where a proof is for it (RFC 9449 §4.2)."""
 
     def __post_init__(self) -> None:
         """Refuse an embedder that is no origin; `:*` stands for any port."""
@@ -69,7 +71,7 @@ def _add_pages(app: Flask, around: Surroundings) -> None:
     def phone(build: str) -> ResponseReturnValue:
         if not _BUILD.fullmatch(build):
             abort(404)
-        page = render_template("phone.html", build=build, param=around.param, embedders=around.embedders)
+        page = render_template("phone.html", build=build, around=around)
         return page, {"Content-Security-Policy": _POLICY + " ".join(around.embedders)}
 
 
@@ -101,12 +103,13 @@ def _add_calls(app: Flask, control: Control, outside: Outside) -> None:
     def redeem() -> ResponseReturnValue:
         body = _body()
         code = body.get("code") if isinstance(body, dict) else None
-        return _told(outside.redeem(code)) if isinstance(code, str) else abort(400)
+        return _told(outside.redeem(code, request.headers.get("DPoP"))) if isinstance(code, str) else abort(400)
 
     @app.route("/app/<what>", methods=["GET", "PUT", "POST"])
     def call(what: str) -> ResponseReturnValue:
         body: Any = None if request.method == "GET" else _body()
-        answer = outside.call(request.method, what, request.headers.get("Authorization", ""), body)
+        authorization, proof = request.headers.get("Authorization", ""), request.headers.get("DPoP")
+        answer = outside.call(request.method, what, authorization, proof, body)
         return abort(404) if answer is None else _told(answer)
 
 

@@ -27,18 +27,24 @@ class Outside:
     bank: str
     names: Mapping[str, str]
 
-    def redeem(self, code: str) -> Answer:
-        """Redeem a one-time code."""
-        return _ask("POST", f"{self.issuer}/appetize/redeem", json={"code": code})
+    def redeem(self, code: str, proof: str | None) -> Answer:
+        """Redeem a one-time code, with the app's proof that it holds a key (RFC 9449 §5)."""
+        return _ask("POST", f"{self.issuer}/appetize/redeem", headers=_proving(proof), json={"code": code})
 
-    def call(self, method: str, what: str, authorization: str, body: object) -> Answer | None:
+    def call(self, method: str, what: str, authorization: str, proof: str | None, body: object) -> Answer | None:
         """Call the bank's API, as whoever the token says; None where the app has no such call."""
         if (method, what) not in _CALLS:
             return None
         content = {} if method == "GET" else {"json": body}
-        answer = _ask(method, f"{self.bank}/{what}", headers={"Authorization": authorization}, **content)
+        answer = _ask(
+            method, f"{self.bank}/{what}", headers={"Authorization": authorization, **_proving(proof)}, **content
+        )
         people = {key: self.names.get(str(answer.body.get(key)), answer.body.get(key)) for key in ("owner", "seen_by")}
         return Answer(answer.status, {**answer.body, "names": people}) if what == "me" else answer
+
+
+def _proving(proof: str | None) -> dict[str, str]:
+    return {} if proof is None else {"DPoP": proof}
 
 
 def _ask(method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401 - requests' own

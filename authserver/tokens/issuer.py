@@ -47,6 +47,8 @@ class Draft:
     may_act: Mapping[str, str] | None = None
     impersonation_id: str | None = None
     impersonation: Mapping[str, Any] | None = None
+    jkt: str | None = None
+    """The thumbprint of the key that it is bound to (RFC 9449 §6.1)."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     alg: str | None = None
 
@@ -117,6 +119,8 @@ class Issuer:
             claims["may_act"] = dict(draft.may_act)
         if draft.impersonation is not None:
             claims["impersonation"] = dict(draft.impersonation)
+        if draft.jkt is not None:
+            claims["cnf"] = {"jkt": draft.jkt}
         return claims
 
     def register(self, work: Work, minted: Minted) -> None:

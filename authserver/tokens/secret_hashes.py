@@ -12,6 +12,7 @@ class SecretKind(StrEnum):
     HANDLE = "impersonation-handle"
     HANDOFF = "handoff-config-secret"
     HANDOFF_CODE = "handoff-code"
+    DPOP_PROOF = "dpop-proof"
     EMBED_TICKET = "embed-ticket"
     EMBED_PAGE = "embed-page-cookie"
     TARGET = "target-attempt"

@@ -38,8 +38,14 @@ class Verifier:
         self._keyring = keyring
         self._clock = clock
 
-    def verify(self, session: DbSession, unverified_token: str, kinds: frozenset[Kind]) -> VerifiedToken:
-        """Return what a living token of one of `kinds` says, or raise UntrustworthyTokenError."""
+    def verify(
+        self, session: DbSession, unverified_token: str, kinds: frozenset[Kind], *, bound: bool = False
+    ) -> VerifiedToken:
+        """Return what a living token of one of `kinds` says, or raise UntrustworthyTokenError.
+
+        One that is bound to a key is refused, unless the caller takes it with `bound` and asks for the proof itself,
+        or lets nobody in by it.
+        """
         kind, claims, kid = self._genuine(session, unverified_token)
         if kind not in kinds:
             raise UntrustworthyTokenError("token.wrong_type")
@@ -48,6 +54,8 @@ class Verifier:
             raise UntrustworthyTokenError("token.unregistered")
         self._check_claims(claims, state, kind, kid)
         check_alive(state, now=self._clock.now())
+        if "cnf" in claims and not bound:
+            raise UntrustworthyTokenError("token.bound")
         return _verified(kind, claims, state)
 
     def verify_hint(self, session: DbSession, unverified_token: str) -> VerifiedToken:
@@ -135,6 +143,7 @@ def _verified(kind: Kind, claims: Mapping[str, Any], state: TokenState) -> Verif
         may_act=may_act,
         impersonation_id=state.token.impersonation_id,
         family_id=state.token.family_id,
+        jkt=_text(claims["cnf"], "jkt") if "cnf" in claims else None,
         authentication=None
         if session is None
         else Authentication(session.id, session.auth_time, session.acr, session.address, session.expires_at),

@@ -1,14 +1,16 @@
-"""Bearer tokens at our own protected endpoints (RFC 6750 §2.1): never in a query string, never in a form."""
+"""Access tokens at our own protected endpoints (RFC 6750 §2.1, RFC 9449 §7.1): never in a query string or a form."""
 
 from dataclasses import dataclass
 
 from authserver.protocol.access import Caller, Credential, Relation, entitled, may_call
 from authserver.protocol.names import Kind
-from authserver.protocol.refusals import Forbidden, InvalidToken
+from authserver.protocol.refusals import BoundToken, Forbidden, InvalidToken
 from authserver.protocol.tokens import VerifiedToken
-from authserver.storage import DbSession, people
+from authserver.storage import people
+from authserver.storage.database import Work
 from authserver.storage.impersonations import Record
 from authserver.tokens.verifier import UntrustworthyTokenError, Verifier
+from authserver.web.possession import Possession
 from authserver.web.refusals import Trace
 
 _ACCESS = frozenset({Kind.ACCESS})
@@ -63,18 +65,20 @@ class Bearer:
 class BearerAuthentication:
     """Reads the Authorization header of requests to the issuer's own resources."""
 
-    def __init__(self, issuer: str, verifier: Verifier) -> None:
+    def __init__(self, issuer: str, verifier: Verifier, possession: Possession) -> None:
         """Accept tokens whose audience is `issuer`, and tokens with `act`, which the table of access judges."""
         self._issuer = issuer
         self._verifier = verifier
+        self._possession = possession
 
-    def authenticate(self, session: DbSession, header: str | None, trace: Trace) -> Bearer:
-        """Return the caller, or raise InvalidToken."""
+    def authenticate(self, work: Work, header: str | None, trace: Trace) -> Bearer:
+        """Return the caller, or raise InvalidToken, and InvalidTokenProof for a bound token without its proof."""
         scheme, _, unverified_token = (header or "").partition(" ")
-        if not header or scheme.lower() != "bearer":
+        scheme, unverified_token = scheme.lower(), unverified_token.strip()
+        if scheme not in {"bearer", "dpop"}:
             raise InvalidToken("token.missing")
         try:
-            token = self._verifier.verify(session, unverified_token.strip(), _ACCESS)
+            token = self._verifier.verify(work.session, unverified_token, _ACCESS, bound=True)
         except UntrustworthyTokenError as error:
             raise InvalidToken(error.reason) from error
         trace.client_id = token.client_id
@@ -82,5 +86,13 @@ class BearerAuthentication:
         trace.impersonation_id = token.impersonation_id
         if token.act is None and self._issuer not in token.audience:
             raise InvalidToken("token.audience")
-        user = None if token.user_id is None else people.find(session, token.user_id)
+        self._check_holder(work, token, unverified_token, scheme)
+        user = None if token.user_id is None else people.find(work.session, token.user_id)
         return Bearer(token, frozenset() if user is None or token.act is not None else frozenset(user.roles))
+
+    def _check_holder(self, work: Work, token: VerifiedToken, unverified_token: str, scheme: str) -> None:
+        """Let a bound token in with a proof by its key, any other as a bearer's, and neither as the other."""
+        if (token.jkt is not None) != (scheme == "dpop"):
+            raise BoundToken("dpop.as_bearer" if scheme == "bearer" else "dpop.unbound")
+        if token.jkt is not None:
+            self._possession.of_holder(work, unverified_token, token.jkt)

@@ -10,9 +10,10 @@ from werkzeug.exceptions import HTTPException
 from authserver.audit.chain import Trail
 from authserver.audit.events import RequestRefused
 from authserver.audit.strangers import Strangers
-from authserver.protocol.refusals import Busy, InvalidClient, InvalidRequest, InvalidToken, Refusal
+from authserver.protocol.refusals import BoundToken, Busy, InvalidClient, InvalidRequest, InvalidToken, Refusal
 from authserver.storage.database import Work, is_busy
 from authserver.telemetry import Metrics
+from authserver.tokens.dpop import DPOP_ALGS
 
 _RETRY_SECONDS = 5
 _STORAGE_BUSY = "storage.busy"
@@ -101,7 +102,7 @@ def oauth_error(refusal: Refusal) -> Response:
 
 
 def problem(refusal: Refusal) -> Response:
-    """Answer a refusal as problem details (RFC 9457), with the challenge of RFC 6750 §3 where it is one."""
+    """Answer a refusal as problem details (RFC 9457), and its challenge (RFC 6750 §3, RFC 9449 §7.1)."""
     status = refusal.status
     if refusal.error == "access_denied":
         status = HTTPStatus.FORBIDDEN
@@ -133,7 +134,10 @@ def _challenge(refusal: Refusal) -> str:
         return 'Basic realm="authserver"'
     if isinstance(refusal, InvalidToken) and refusal.reason == "token.missing":
         return 'Bearer realm="authserver"'
-    challenge = f'Bearer realm="authserver", error="{refusal.error}"'
+    by_key = isinstance(refusal, BoundToken) or request.headers.get("Authorization", "").lower().startswith("dpop ")
+    challenge = f'{"DPoP" if by_key else "Bearer"} realm="authserver", error="{refusal.error}"'
+    if by_key:
+        challenge += f', algs="{" ".join(DPOP_ALGS)}"'
     for name in ("acr_values", "max_age"):
         if name in refusal.extra:
             challenge += f', {name}="{refusal.extra[name]}"'

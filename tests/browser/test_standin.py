@@ -121,6 +121,25 @@ def test_code_is_redeemed_and_signs_in(chromium: Browser, demo: Demo, given: dic
         expect(desk.phone.get_by_role("heading", name=demo.credentials["users"]["customer"]["id"])).to_be_visible()
 
 
+def test_code_is_redeemed_with_a_key_and_its_token_is_bound_to_that(
+    desk: Desk, demo: Demo, given: dict[str, Any]
+) -> None:
+    """The whole of it: the code, the proof, the bound token, and a proof for each call to the bank (RFC 9449)."""
+    headers = bearer(demo.credentials["users"]["agent"]["access_token"])
+    handed = {"impersonation": given["impersonation_id"], "app": "demo-bank-dpop"}
+    handoff = requests.post(f"{demo.issuer}/appetize/handoffs", json=handed, headers=headers, timeout=TIMEOUT).json()
+    config = requests.post(handoff["config_url"], json={}, headers=headers, timeout=TIMEOUT).json()
+    desk.sign_in(config["params"]["impersonatedUserToken"], proxy="intercept")
+    expect(desk.phone.get_by_role("heading", name="Casey Customer")).to_be_visible()
+    expect(desk.phone.get_by_text("Token: bound to this device's key")).to_be_visible()
+    desk.phone.get_by_role("button", name="Transfer").click()
+    expect(desk.phone.get_by_text("The bank refused")).to_be_visible()
+    calls = [value["request"]["headers"] for name, value in desk.seen() if name == "session.network"]
+    proofs = [{each["name"]: each["value"] for each in sent} for sent in calls]
+    assert all(each["Authorization"].startswith("DPoP ") for each in proofs)
+    assert len({each["DPoP"] for each in proofs}) >= 3
+
+
 def test_code_that_nobody_knows_signs_nobody_in_and_is_sent_once(desk: Desk) -> None:
     desk.sign_in("not-a-code")
     expect(desk.phone.get_by_text("The one-time code was refused.")).to_be_visible()

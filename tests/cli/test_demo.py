@@ -138,7 +138,11 @@ def test_commands_see_the_demo_as_it_runs(running: Running) -> None:
     examined = running.run("doctor")
     assert (examined.exit_code, examined.stdout.count("WRONG")) == (0, 0), examined.stdout
     settings = load([running.folder / "settings.toml"], {})
-    assert (settings.demo, settings.keys.publish_seconds, list(settings.appetize.apps)) == (True, 0, ["demo-bank"])
+    assert (settings.demo, settings.keys.publish_seconds) == (True, 0)
+    assert {name: app.dpop for name, app in settings.appetize.apps.items()} == {
+        "demo-bank": "off",
+        "demo-bank-dpop": "required",
+    }
 
 
 def test_running_demo_sees_at_once_what_a_command_ends(running: Running) -> None:

@@ -131,6 +131,17 @@ def test_code_is_redeemed_at_the_issuer(http: FlaskClient) -> None:
     assert http.post("/app/redeem", json={"code": 1}).status_code == 400
 
 
+def test_proofs_of_the_app_go_where_they_are_for(http: FlaskClient) -> None:
+    with requests_mock.Mocker() as mock:
+        mock.post(f"{ISSUER}/appetize/redeem", json={"access_token": "t", "token_type": "DPoP", "expires_in": 60})
+        mock.get(f"{BANK}/accounts", json={"items": []})
+        http.post("/app/redeem", json={"code": "one-time"}, headers={"DPoP": "first"})
+        http.get("/app/accounts", headers={"Authorization": "DPoP t", "DPoP": "second"})
+        http.get("/app/accounts", headers=BEARER)
+        sent = [(each.headers.get("Authorization"), each.headers.get("DPoP")) for each in mock.request_history]
+    assert sent == [(None, "first"), ("DPoP t", "second"), (BEARER["Authorization"], None)]
+
+
 def test_app_sees_who_is_meant_by_name_and_what_the_bank_refuses(http: FlaskClient) -> None:
     with requests_mock.Mocker() as mock:
         mock.get(f"{BANK}/me", json={"owner": "usr_1", "seen_by": "usr_2", "read_only": True})

@@ -1,6 +1,7 @@
 // The sample banking app. On launch it signs out whoever is in, takes what it was given, and calls the bank's API.
 
 import { ask, element, pause } from "./parts.js";
+import { Holder } from "./proof.js";
 
 const POLL_SECONDS = 1;
 const LINK = "appetize://impersonation/";
@@ -14,9 +15,15 @@ export class Bank {
   #prefs = {}; // launch parameters: they stay until the app is installed anew
   #data = { person: null, used: new Set() };
   #token = null; // in memory only, as an app should
+  #scheme = "Bearer"; // or DPoP, for a token that is bound to the key
+  #holder = new Holder();
+  #issuer;
+  #bank;
   #life = new AbortController();
 
-  constructor(root, { param, network }) {
+  constructor(root, { param, issuer, bank, network }) {
+    this.#issuer = issuer;
+    this.#bank = bank;
     this.#root = root;
     this.#param = param;
     this.#network = network;
@@ -67,7 +74,9 @@ export class Bank {
 
   async #signIn(value, signal) {
     this.#message("Signing in …");
-    const token = TOKEN.test(value) ? value : await this.#redeem(value, signal);
+    const given = TOKEN.test(value);
+    if (given) this.#scheme = "Bearer";
+    const token = given ? value : await this.#redeem(value, signal);
     if (!token || signal.aborted) return;
     this.#token = token;
     const me = await this.#call("GET", "me", signal);
@@ -86,8 +95,12 @@ export class Bank {
       return undefined;
     }
     this.#data.used.add(code);
-    const { status, body } = await ask("POST", "/app/redeem", { body: { code }, signal });
-    if (status === 200 && typeof body.access_token === "string") return body.access_token;
+    const proof = await this.#holder.proof("POST", `${this.#issuer}/appetize/redeem`);
+    const { status, body } = await ask("POST", "/app/redeem", { proof, body: { code }, signal });
+    if (status === 200 && typeof body.access_token === "string") {
+      this.#scheme = body.token_type === "DPoP" ? "DPoP" : "Bearer"; // the server says whether it took the proof
+      return body.access_token;
+    }
     if (!signal.aborted) this.#message("Could not sign in", "The one-time code was refused.");
     return undefined;
   }
@@ -113,18 +126,20 @@ export class Bank {
   }
 
   async #call(method, what, signal, body) {
-    const token = this.#token;
-    const started = { requestId: crypto.randomUUID(), request: this.#request(method, what, token) };
+    const [token, scheme, url] = [this.#token, this.#scheme, `${this.#bank}/${what}`];
+    const proof = scheme === "DPoP" ? await this.#holder.proof(method, url, token) : undefined;
+    const started = { requestId: crypto.randomUUID(), request: this.#request(method, url, { token, scheme, proof }) };
     this.#network({ type: "request", ...started });
-    const answer = await ask(method, `/app/${what}`, { token, body, signal });
+    const answer = await ask(method, `/app/${what}`, { token, scheme, proof, body, signal });
     this.#network({ type: "response", ...started, response: { status: answer.status, headers: [] } });
     return answer;
   }
 
   // As an intercepting proxy sees it, with the header that nobody else should.
-  #request(method, what, token) {
-    const headers = [{ name: "Authorization", value: `Bearer ${token}` }];
-    return { method, url: `https://api.example.com/${what}`, httpVersion: "HTTP/1.1", headers };
+  #request(method, url, { token, scheme, proof }) {
+    const headers = [{ name: "Authorization", value: `${scheme} ${token}` }];
+    if (proof) headers.push({ name: "DPoP", value: proof });
+    return { method, url, httpVersion: "HTTP/1.1", headers };
   }
 
   // --- what it shows
@@ -153,6 +168,7 @@ export class Bank {
         element("button", { type: "button", "data-id": "transfer", click: transfer }, "Transfer")),
       said,
       element("p", { class: "quiet" }, `isAppetize: ${String(this.#prefs.isAppetize)}`),
+      element("p", { class: "quiet" }, this.#scheme === "DPoP" ? "Token: bound to this device's key" : "Token: bearer"),
     );
   }
 

@@ -20,8 +20,8 @@ export function pause(seconds, signal) {
 }
 
 // Ask the server that this page came from; 503 stands for no answer at all.
-export async function ask(method, path, { token, body, signal } = {}) {
-  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+export async function ask(method, path, { token, scheme = "Bearer", proof, body, signal } = {}) {
+  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `${scheme} ${token}` }), ...(proof && { DPoP: proof }) };
   const content = method === "GET" ? undefined : JSON.stringify(body ?? {});
   try {
     const answer = await fetch(path, { method, headers, body: content, signal, cache: "no-store" });

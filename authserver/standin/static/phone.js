@@ -6,7 +6,7 @@ import { Link } from "./link.js";
 import { Recorder } from "./recorder.js";
 import { Window } from "./window.js";
 
-const { build, embedders, param } = document.documentElement.dataset;
+const { bank: address, build, embedders, issuer, param } = document.documentElement.dataset;
 const screen = document.querySelector("#screen");
 const [off, waiting, running] = ["off", "waiting", "app"].map((id) => document.querySelector(`#${id}`));
 const words = { off: document.querySelector("#off-words"), waiting: document.querySelector("#waiting-words") };
@@ -53,7 +53,7 @@ const calls = {
   keypress: (args) => recorder.keypress(args),
 };
 
-const bank = new Bank(running, { param, network: (value) => device.network(value) });
+const bank = new Bank(running, { param, issuer, bank: address, network: (value) => device.network(value) });
 const link = new Link(JSON.parse(embedders), calls);
 const told = [link]; // who hears the device's events
 const device = new Device(build, { link: { emit: (...event) => told.forEach((each) => each.emit(...event)) }, screen: view, app: bank });

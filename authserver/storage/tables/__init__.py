@@ -4,6 +4,7 @@ from authserver.storage.tables.apps import App
 from authserver.storage.tables.base import Base
 from authserver.storage.tables.clients import Client, ClientAssertion, ClientSecret, Resource, RoleScope, ScopeRow
 from authserver.storage.tables.console import ConsoleSession
+from authserver.storage.tables.dpop import DpopProof
 from authserver.storage.tables.evidence import (
     AuditChain,
     AuditEvent,
@@ -64,6 +65,7 @@ __all__ = [
     "ConsentCode",
     "ConsoleSession",
     "DeviceCode",
+    "DpopProof",
     "Handle",
     "Handoff",
     "HandoffCode",
