@@ -57,6 +57,7 @@ def test_app_is_created_read_changed_and_disabled_with_an_event_of_each(world: W
     assert re.fullmatch(r"[0-9a-f]{32}", shown.pop("version"))
     assert shown == {
         "name": "bank",
+        "label": "Bank",
         "source": "api",
         "read_only": False,
         "enabled": True,

@@ -44,6 +44,15 @@ def test_start_answers_201_with_id_state_and_handle(world: World) -> None:
         "subject": {"id": world.id("customer"), "name": "Casey Customer", "username": "c…@example.com"},
         "client_id": "backend",
         "resource": [API],
+        "resources": [
+            {
+                "uri": API,
+                "name": "Accounts",
+                "scopes": [
+                    {"name": "accounts:read", "description": "See your accounts, their balances and transactions"}
+                ],
+            }
+        ],
         "scope": "accounts:read",
         "mode": "read_only",
         **REASON,

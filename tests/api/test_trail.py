@@ -63,7 +63,7 @@ def test_events_are_those_of_one_impersonation_where_one_is_named(world: World) 
     found = [event["name"] for event in read(world, impersonation_id=one).json["items"]]
     assert found == ["impersonation:ended", "impersonation:activated", "impersonation:requested"]
     named = read(world, impersonation_id=other, name="impersonation:ended").json
-    assert named == {"items": [], "next_cursor": None}
+    assert named == {"items": [], "names": {}, "next_cursor": None}
 
 
 @pytest.mark.parametrize(

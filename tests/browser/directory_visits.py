@@ -29,7 +29,7 @@ def at(page: Page, demo: Demo, path: str) -> None:
 
 def users(page: Page, demo: Demo) -> None:
     at(page, demo, "/users")
-    page.get_by_role("link", name="Casey Customer").wait_for()
+    page.get_by_role("table").wait_for()
 
 
 def users_none(page: Page, demo: Demo) -> None:

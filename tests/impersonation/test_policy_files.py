@@ -135,7 +135,7 @@ def test_check_lists_the_policies(monkeypatch: pytest.MonkeyPatch, folder: Path)
     monkeypatch.setenv("AUTHSERVER_POLICY__FOLDER", str(folder))
     result = CliRunner().invoke(command, ["check"], obj=Options())
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"1 policies in {folder}")
+    assert result.stdout.startswith(f"1 policy in {folder}")
     assert "yes" in result.stdout
 
 
