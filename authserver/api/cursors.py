@@ -18,7 +18,12 @@ def read(text: str, *, identifiers: int) -> tuple[int, list[str]]:
         first, *found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split("/")
         place_ms = int(first)
     except ValueError as error:
-        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.") from error
+        raise malformed() from error
     if not 0 <= place_ms < _MAX_MS or len(found) != identifiers or any("\0" in name for name in found):
-        raise InvalidRequest("cursor.malformed", "cursor is not one that was given out.")
+        raise malformed()
     return place_ms, found
+
+
+def malformed() -> InvalidRequest:
+    """Return the refusal of what was never given out."""
+    return InvalidRequest("cursor.malformed", "cursor is not one that was given out.")

@@ -78,10 +78,10 @@ class HappeningOut(Out):
 
 
 class TimelineOut(Out):
-    """What happened, the oldest first; not `complete` where there was too much of it to be shown."""
+    """A page of what happened, the oldest first."""
 
     items: list[HappeningOut]
-    complete: bool
+    next_cursor: str | None
 
 
 class StatisticsQuery(In):

@@ -105,8 +105,9 @@ def _one(here: Call, it: Json, *, status: int = 200, alert_words: str = "") -> R
 
 def _told(here: Call, it: Json) -> dict[str, Json]:
     """Return what the timeline shows."""
-    told = timeline.told(here, it["id"])
-    return {"it": it, "steps": told, "timeline": timeline, "people": timeline.people(told, it)}
+    window = timeline.Window.of(request.args)
+    told = window.told(here, it["id"])
+    return {"it": it, "steps": told, "window": window, "timeline": timeline, "people": timeline.people(told, it)}
 
 
 def _seen(here: Call, it: Json) -> dict[str, Json]:

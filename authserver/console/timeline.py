@@ -1,6 +1,8 @@
 """One impersonation as a timeline: what of each step stands in its line, and how it looks."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from authserver.console.calls import Call
 
@@ -21,6 +23,8 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "end": ("end_reason",),
 }
 """The members of each kind that its line shows; all of them stand in the event behind it."""
+_PAGE = 200
+_MOST_PAGES = 5
 _LOOKS = {"active": "good", "end": "over", "refusal": "bad", "break_glass": "warn", "action": "action"}
 _BAD = {"deny", "withdraw"}
 
@@ -36,9 +40,50 @@ _SAID = {
 _CODES = frozenset({"mode", "end_reason", "way", "channel", "error", "reason_code", "state"})
 
 
-def told(here: Call, impersonation_id: str) -> Json:
-    """Return what happened, as the API tells it to the caller."""
-    return here.get(f"/api/v1/impersonations/{impersonation_id}/timeline")
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much of it is wanted: from where on, and how many pages of the API's; each reading of one is recorded."""
+
+    cursor: str
+    pages: int
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """Read it from an address; what is no number of pages is one page."""
+        pages = query.get("pages", "")
+        number = int(pages) if pages.isascii() and pages.isdigit() and len(pages) == 1 else 1
+        return cls(query.get("cursor", ""), min(max(number, 1), _MOST_PAGES))
+
+    def query(self) -> dict[str, Json]:
+        """Return what the address of this much has; nothing for the first page."""
+        return {"cursor": self.cursor or None, "pages": self.pages if self.pages > 1 else None}
+
+    def told(self, here: Call, impersonation_id: str) -> Json:
+        """Return what happened, as the API tells it to the caller."""
+        items, cursor = [], self.cursor
+        for _ in range(self.pages):
+            path = f"/api/v1/impersonations/{impersonation_id}/timeline"
+            found = here.get(path, cursor=cursor, limit=_PAGE)
+            items += found["items"]
+            cursor = found["next_cursor"]
+            if cursor is None:
+                break
+        return {"items": items, "more": self._more(items, cursor) if cursor else None}
+
+    def _more(self, items: Json, cursor: str) -> dict[str, Json]:
+        """Return what the address of more has: a page more, from the last step on; of a full window, the next one."""
+        if self.pages < _MOST_PAGES:
+            grown = Window(self.cursor, self.pages + 1)
+            return {**grown.query(), "_anchor": place(items[-1], "step") or "timeline"}
+        return {**Window(cursor, 1).query(), "_anchor": "timeline"}
+
+
+def place(item: Json, what: str) -> str | None:
+    """Return the id that a step has in the page however often it is put there; None for what has no name."""
+    if item["seq"]:
+        return f"{what}-{item['seq']}"
+    named = item["details"].get("id") if item["kind"] == "action" else None
+    return f"{what}-{item['by']['id'] if item['by'] else ''}-{named}" if named else None
 
 
 def look(item: Json) -> str:

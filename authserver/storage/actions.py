@@ -49,3 +49,16 @@ def latest(session: DbSession, impersonation_id: str, *, skip: int, limit: int) 
     order = (PerformedAction.at_ms.desc(), PerformedAction.id.desc(), PerformedAction.reported_by)
     query = select(PerformedAction).where(PerformedAction.impersonation_id == impersonation_id)
     return session.scalars(query.order_by(*order).offset(skip).limit(limit)).all()
+
+
+def since(session: DbSession, impersonation_id: str, at_ms: int, *, skip: int, limit: int) -> Sequence[PerformedAction]:
+    """Return an impersonation's actions of `at_ms` and later, the oldest first, without `skip` of that very instant.
+
+    Within an instant they are in the order of their arrival, so that one that comes later is not in front of others.
+    """
+    of_it = select(PerformedAction).where(PerformedAction.impersonation_id == impersonation_id)
+    order = (PerformedAction.received_ms, PerformedAction.id, PerformedAction.reported_by)
+    query = of_it.where(PerformedAction.at_ms == at_ms).order_by(*order).offset(skip).limit(limit)
+    found = list(session.scalars(query))
+    query = of_it.where(PerformedAction.at_ms > at_ms).order_by(PerformedAction.at_ms, *order)
+    return found + list(session.scalars(query.limit(limit - len(found))))

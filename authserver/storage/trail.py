@@ -166,6 +166,16 @@ def newest(
     return [EventRow(*row) for row in session.execute(query)]
 
 
+def by_time(
+    session: Session, chain_id: str, selection: Selection, *, skip: int = 0, limit: int = _BATCH
+) -> list[EventRow]:
+    """Return events that are wanted in the order of their times, within an instant in that of the chain."""
+    wanted = matching(session, chain_id, selection)
+    order = (AuditEvent.at_ms, AuditEvent.seq)
+    query = select(*_COLUMNS).where(*wanted).order_by(*order).offset(skip).limit(limit)
+    return [EventRow(*row) for row in session.execute(query)]
+
+
 def event_count(session: Session, chain_id: str) -> int:
     """Count the events of a chain."""
     return session.scalar(select(func.count()).where(AuditEvent.chain_id == chain_id)) or 0

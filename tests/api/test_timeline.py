@@ -1,9 +1,11 @@
 """One impersonation as a timeline: everything to who reads the trail, and to each other reader what they may know."""
 
+from base64 import urlsafe_b64decode as b64decode
 from typing import Any
 
 import pytest
 
+from authserver.api import cursors
 from authserver.audit.events import NoticeSent, NoticeWithheld
 from authserver.storage import impersonations, trail
 from tests.conftest import MakeWorld
@@ -14,8 +16,26 @@ ACTION = {"id": "1", "kind": "view.accounts", "at": "2027-01-15T08:00:05Z", "det
 PRIVATE = {"policies", "policy_set", "client_address", "session_address", "address", "signature", "recipient", "kid"}
 
 
-def timeline(world: World, impersonation_id: str, who: str = "auditor") -> Answer:
-    return world.api("GET", f"/api/v1/impersonations/{impersonation_id}/timeline", who)
+def timeline(world: World, impersonation_id: str, who: str = "auditor", **query: Any) -> Answer:
+    return world.api("GET", f"/api/v1/impersonations/{impersonation_id}/timeline", who, query_string=query)
+
+
+def pages(world: World, impersonation_id: str, who: str, limit: int) -> list[list[dict[str, Any]]]:
+    """Read all of it by cursor."""
+    found, cursor = [], None
+    while True:
+        query = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        page = timeline(world, impersonation_id, who, **query).json
+        found.append(page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def report(world: World, started: dict[str, Any], *actions: dict[str, Any]) -> None:
+    token = world.way_c(started["handle"]).json["access_token"]
+    path = f"/api/v1/impersonations/{started['id']}/actions"
+    assert world.api("POST", path, token=token, json={"actions": list(actions)}).status_code == 200
 
 
 def items(world: World, impersonation_id: str, who: str = "auditor") -> list[dict[str, Any]]:
@@ -66,7 +86,7 @@ def test_reader_of_the_trail_sees_everything_in_its_order(make_world: MakeWorld)
     assert approval["by"]["id"] == world.id("lead")
     assert (approval["details"]["remark"], approval["details"]["decision"]) == ("seen the ticket", "approve")
     assert [item["seq"] is None for item in shown] == [item["kind"] == "action" for item in shown]
-    assert timeline(world, told).json["complete"] is True
+    assert timeline(world, told).json["next_cursor"] is None
 
 
 def test_lead_and_actor_see_what_was_done_and_not_why_the_policy_said_so(world: World) -> None:
@@ -180,23 +200,121 @@ def test_whose_it_is_not_learns_nothing(world: World, who: str) -> None:
     assert world.events("request:refused")[-2]["endpoint"] == "api.read_timeline"
 
 
-def test_how_it_ended_is_told_however_much_happened(world: World) -> None:
+@pytest.mark.parametrize("who", ["auditor", "lead", "agent", "vip"])
+@pytest.mark.parametrize("limit", [1, 3])
+def test_it_is_read_a_page_at_a_time(world: World, who: str, limit: int) -> None:
+    """Also of what happened at one instant, and of actions among it; no page is short of what is not shown."""
+    told = story(world)
+    whole = items(world, told, who)
+    found = pages(world, told, who, limit)
+    assert [item for page in found for item in page] == whole
+    assert {len(page) for page in found[:-1]} == {limit}
+    assert 0 < len(found[-1]) <= limit
+    assert timeline(world, told, who, limit=len(whole)).json["next_cursor"] is None
+
+
+def test_actions_of_one_instant_hide_nothing(world: World) -> None:
+    """Whoever reports them chooses their time."""
+    started = world.start(expires_in=600).json
+    for batch in ("z", "a"):
+        world.clock.pass_(1)
+        report(world, started, *({**ACTION, "id": f"{batch}{number}"} for number in range(5)))
+    world.clock.pass_(10)
+    world.end(started["id"])
+    shown = [item for page in pages(world, started["id"], "auditor", 3) for item in page]
+    done = [item["details"]["id"] for item in shown if item["kind"] == "action"]
+    assert done == [*(f"z{number}" for number in range(5)), *(f"a{number}" for number in range(5))]
+    assert shown[-1]["kind"] == "end"
+
+
+def test_what_happens_meanwhile_is_on_a_later_page(world: World) -> None:
+    """Also where it happens at the instant at which the page before ended."""
+    started = world.start(expires_in=600).json
+    report(world, started, {**ACTION, "at": "2027-01-15T08:00:00Z"})
+    before = timeline(world, started["id"], limit=len(items(world, started["id"])) - 1).json
+    world.end(started["id"])
+    after = timeline(world, started["id"], cursor=before["next_cursor"]).json
+    assert [item["kind"] for item in after["items"]] == ["end", "action"]
+    assert after["next_cursor"] is None
+
+
+def test_cursor_tells_the_customer_nothing_of_what_they_do_not_see(world: World) -> None:
+    """Neither a place in the trail nor how much of an instant is not shown to them."""
+    told = story(world)
+    found = []
+    for hidden in range(2):
+        cursor = timeline(world, told, "vip", limit=5).json["next_cursor"]
+        found.append(b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        with world.work() as work:
+            work.lock()
+            withheld = NoticeWithheld(impersonation_id=told, by="usr_x", reason_code="legal_request", until=hidden)
+            world.wired.trail.record(work, withheld)
+    assert found[0] == found[1]
+    assert found[0].split("/")[1:] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"cursor": ""},
+        {"cursor": "garbage!"},
+        {"cursor": "é"},
+        {"cursor": "1"},
+        {"cursor": "MTIz" * 40},
+        {"cursor": cursors.write(1)},
+        {"cursor": cursors.write(1, "1")},
+        {"cursor": cursors.write(1, "1", "1", "1")},
+        {"cursor": cursors.write(-1, "1", "1")},
+        {"cursor": cursors.write(2**62, "1", "1")},
+        {"cursor": cursors.write(1, "1", "-1")},
+        {"cursor": cursors.write(1, "1", "")},
+        {"cursor": cursors.write(1, "1" * 10, "1")},
+        {"limit": "0"},
+        {"limit": "201"},
+        {"limit": "many"},
+        {"limit": ["1", "2"]},
+        {"since": "2027-01-15T08:00:05Z"},
+    ],
+    ids=str,
+)
+def test_malformed_page_is_400_and_nothing_was_read(world: World, query: dict[str, Any]) -> None:
     started = world.start().json["id"]
-    with world.work() as work:
-        for number in range(1_200):
-            sent = NoticeSent(
-                impersonation_id=started,
-                message_id=f"<{number}>",
-                kind="impersonation_started",
-                channel="mail",
-                recipient="x@y",
-                attempts=1,
-            )
-            world.wired.trail.record(work, sent)
-    world.end(started)
-    shown = timeline(world, started).json
-    assert (shown["complete"], len(shown["items"])) == (False, 1_100)
-    assert (shown["items"][0]["kind"], shown["items"][-1]["kind"]) == ("request", "end")
+    refused = timeline(world, started, **query)
+    assert (refused.status_code, refused.headers["Content-Type"]) == (400, "application/problem+json")
+    assert refused.json["error"] == "invalid_request"
+    assert not world.events("trail:read")
+
+
+def test_bad_cursor_is_refused_as_in_other_listings(world: World) -> None:
+    started = world.start().json["id"]
+    elsewhere = world.api("GET", "/api/v1/impersonations", "auditor", query_string={"cursor": "x"})
+    for cursor in ("x", cursors.write(1, "1", "x")):
+        assert timeline(world, started, cursor=cursor).json == elsewhere.json
+        assert world.events("request:refused")[-1]["reason"] == "cursor.malformed"
+
+
+def test_cursor_opens_nothing_to_whose_it_is_not(world: World) -> None:
+    told = story(world)
+    cursor = timeline(world, told, "agent", limit=1).json["next_cursor"]
+    assert timeline(world, told, "agent2", cursor=cursor).status_code == 404
+
+
+def test_cursor_beyond_the_end_finds_nothing(world: World) -> None:
+    told = story(world)
+    for cursor in (cursors.write(2**62 - 1, "0", "0"), cursors.write(1_800_000_000_000, "9" * 9, "9" * 9)):
+        shown = timeline(world, told, cursor=cursor)
+        assert (shown.status_code, shown.json["next_cursor"]) == (200, None)
+
+
+def test_each_page_that_is_read_is_recorded(world: World) -> None:
+    told = story(world)
+    cursor = timeline(world, told, limit=5).json["next_cursor"]
+    timeline(world, told, limit=5, cursor=cursor)
+    first = {"impersonation_id": told}
+    assert [event["query"] for event in world.events("trail:read")] == [
+        first,
+        {**first, "since": "2027-01-15T08:00:05.000Z"},
+    ]
 
 
 def test_extension_stands_in_it(world: World) -> None:

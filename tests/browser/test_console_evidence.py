@@ -53,6 +53,17 @@ def test_the_auditors_journey(chromium: Browser, named_demo: Demo) -> None:
         page.get_by_role("heading", name="The trail is intact").wait_for()
 
 
+def test_an_opened_step_stays_open_when_the_timeline_grows(chromium: Browser, named_demo: Demo) -> None:
+    with opened(chromium) as page:
+        started = console.active_of(named_demo)
+        console.enter(page, named_demo, path=f"/impersonations/{started['id']}")
+        page.locator(".timeline summary").nth(1).click()
+        name = page.locator(".timeline details[open]").get_attribute("id")
+        console.end_all(named_demo)
+        page.locator(".timeline .step").filter(has_text="Ended").wait_for()
+        assert [each.get_attribute("id") for each in page.locator(".timeline details[open]").all()] == [name]
+
+
 def test_while_it_verifies_the_page_says_so(chromium: Browser, named_demo: Demo) -> None:
     with opened(chromium) as page:
         console.enter(page, named_demo, "auditor", "/trail")

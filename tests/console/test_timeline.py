@@ -1,9 +1,11 @@
 """One impersonation as a timeline, to each who may see it."""
 
 import re
+from html import unescape
 
 import pytest
 
+from authserver.audit.events import NoticeSent
 from tests.console.staff import Staff, text
 from tests.world import Answer, World
 
@@ -68,3 +70,86 @@ def test_another_agent_sees_nothing(world: World, staff: Staff) -> None:
 def test_one_that_only_waits_has_its_beginning(world: World, staff: Staff) -> None:
     waiting = world.start(target="vip").json["id"]
     assert steps(staff.enter("auditor", f"/console/impersonations/{waiting}")) == ["Requested"]
+
+
+def much(world: World, count: int) -> str:
+    """Have so much happen in one that it ends with its step `count`."""
+    started = str(world.start().json["id"])
+    with world.work() as work:
+        work.lock()
+        for number in range(count - 3):
+            sent = NoticeSent(
+                impersonation_id=started,
+                message_id=f"<{number}>",
+                kind="impersonation_started",
+                channel="mail",
+                recipient="x@y",
+                attempts=1,
+            )
+            world.wired.trail.record(work, sent)
+    world.end(started)
+    return started
+
+
+def show_more(shown: Answer) -> str:
+    [address] = re.findall(r'<a [^>]*id="show-more"[^>]* href="([^"]+)">Show more</a>', shown.text)
+    return unescape(address)
+
+
+def test_the_rest_is_a_link_away(world: World, staff: Staff) -> None:
+    told = much(world, 450)
+    first = staff.enter("auditor", f"/console/impersonations/{told}")
+    assert len(steps(first)) == 200
+    assert "200 steps are shown, and there are more." in text(first)
+    address, _, last = show_more(first).partition("#")
+    assert re.findall(r'<li id="([^"]+)"', first.text)[-1] == last
+    second = staff.get(address)
+    assert steps(second)[:200] == steps(first)
+    assert f'<li id="{last}"' in second.text
+    assert "400 steps are shown, and there are more." in text(second)
+    third = staff.get(show_more(second).partition("#")[0])
+    assert (len(steps(third)), steps(third)[-1]) == (450, "Ended")
+    assert "All 450 steps are shown." in text(third)
+    assert "Show more" not in third.text
+
+
+def test_after_a_thousand_steps_the_next_begin_on_their_own(world: World, staff: Staff) -> None:
+    """No address has the console read without end."""
+    told = much(world, 1_010)
+    page = f"/console/impersonations/{told}"
+    full = staff.enter("auditor", f"{page}?pages=5")
+    assert len(steps(full)) == 1_000
+    assert "1000 steps are shown, and there are more." in text(full)
+    last = staff.get(show_more(full).partition("#")[0])
+    assert (len(steps(last)), steps(last)[-1]) == (10, "Ended")
+    assert "What came before is not shown here." in text(last)
+    assert f'<a href="{page}#timeline">From the beginning</a>' in last.text
+    assert len(steps(staff.get(f"{page}?pages=9"))) == 1_000
+    for pages in ("0", "x", "-1", "1" * 5_000, "\u0665"):
+        assert len(steps(staff.get(page, query_string={"pages": pages}))) == 200
+
+
+def test_live_part_has_as_much_as_its_page_and_names_what_can_be_opened(world: World, staff: Staff) -> None:
+    """By those names the page's script finds again what was open."""
+    told = much(world, 250)
+    shown = staff.enter("agent", f"/console/impersonations/{told}?pages=2")
+    [address] = re.findall(r' data-told="([^"]+)"', shown.text)
+    part = staff.get(unescape(address))
+    assert steps(part) == steps(shown)
+    names = re.findall(r'<details id="([^"]+)"', part.text)
+    assert names == re.findall(r'<details id="(details-[^"]+)"', shown.text)
+    assert len(set(names)) == len(names) == part.text.count("<details") == len(steps(part))
+
+
+def test_actions_have_names_that_stay_when_more_come(world: World, staff: Staff) -> None:
+    told = story(world)
+    shown = staff.enter("agent", f"/console/impersonations/{told}")
+    assert f'<details id="details-{world.id("agent")}-1">' in shown.text
+    assert shown.text.count("<details id=") == len(steps(shown))
+
+
+def test_bad_cursor_in_an_address_is_said(world: World, staff: Staff) -> None:
+    told = story(world)
+    refused = staff.enter("auditor", f"/console/impersonations/{told}?cursor=x")
+    assert refused.status_code == 400
+    assert "cursor is not one that was given out." in text(refused)
