@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from flask import request
+from flask import json, request
 
 from authserver.api.call import Call
 from authserver.protocol.refusals import Refusal
 from authserver.storage.database import Work
 from authserver.web.event_stream import Events, Look, Streaming
-from authserver.web.refusals import problem
+from authserver.web.refusals import problem_details
 
 
 class EventStream(Events):
@@ -35,7 +35,7 @@ class EventStream(Events):
     def _over(self, work: Work, refusal: Refusal) -> Look:
         """Record that the caller may hear no more, and tell them."""
         self._parts.refusals.refuse(work, self._trace, refusal)
-        return Look("problem", problem(refusal).get_data(as_text=True), last=True)
+        return Look("problem", json.dumps(problem_details(refusal)), last=True)
 
 
 def documented(description: str, events: list[str], *shapes: str) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from authserver.tokens.keyring import AUDIT_ALG, KeyStatus, RotatedLatelyError, 
 
 Answer = tuple[dict[str, Any], int]
 _LATELY = "This key was rotated lately. Wait, or force it with a remark if the key may be compromised."
+_JUST_NOW = "This key was rotated less than a minute ago."
+_FORCED_SECONDS = 60
+"""Not even by force twice within this: each old key stays published while what it signed may be valid."""
 
 
 def add_keys(blueprint: APIBlueprint) -> None:
@@ -52,7 +55,7 @@ def _rotate(present: Call, body: RotateKeysBody) -> Rotation:
         raise InvalidRequest("keys.audit_alg", "The audit key has one algorithm; leave alg out.")
     if body.force != (body.remark is not None):
         raise InvalidRequest("keys.remark", "force and remark go together: say why it cannot wait.")
-    min_age = 0 if body.force else keys.rotation_seconds
+    min_age = min(_FORCED_SECONDS, keys.rotation_seconds) if body.force else keys.rotation_seconds
     try:
         if body.use == "audit":
             return keyring.rotate(present.work, AUDIT_ALG, 0, use="audit", min_age=min_age)
@@ -61,7 +64,7 @@ def _rotate(present: Call, body: RotateKeysBody) -> Rotation:
         words = "A successor is published already and has not taken over yet; rotate after that."
         raise Conflict("keys.successor_waits", words) from error
     except RotatedLatelyError as error:
-        raise Conflict("keys.rotated_lately", _LATELY) from error
+        raise Conflict("keys.rotated_lately", _JUST_NOW if body.force else _LATELY) from error
     except (KeyFileError, OSError) as error:
         raise Conflict("keys.folder", "The new key could not be written to the folder of keys.") from error
 

@@ -16,11 +16,20 @@ def of_app(name: str) -> str:
     return f"{words[:1].upper()}{words[1:]}" or name
 
 
-def of_people(session: DbSession, events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return what the people are called now who are named by members of events, by id."""
+def of_people(session: DbSession, events: Sequence[Mapping[str, Any]], *, everybody: bool) -> dict[str, str]:
+    """Return what the people are called now who are named by members of events, by id.
+
+    Unless the reader may know `everybody`, customers are named by events of impersonations alone.
+    """
+    ids = _people(events)
+    of_impersonations = _people(event for event in events if event["impersonation_id"] is not None)
+    shown = ids if everybody else of_impersonations | people.staff(session, ids - of_impersonations)
+    return {person: name for person, name in people.named(session, shown).items() if name}
+
+
+def _people(events: Iterable[Mapping[str, Any]]) -> set[str]:
     payloads = [event["payload"] for event in events if isinstance(event.get("payload"), Mapping)]
-    ids = {each for payload in payloads for each in payload.values() if isinstance(each, str) and is_user_id(each)}
-    return {person: name for person, name in people.named(session, ids).items() if name}
+    return {each for payload in payloads for each in payload.values() if isinstance(each, str) and is_user_id(each)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from authserver.api.schemas_evidence import EventsFilter, EventsQuery
 from authserver.audit.chain import CHAIN
 from authserver.audit.events import REFUSALS, TrailRead
 from authserver.audit.export import records
+from authserver.protocol.access import may_call
 from authserver.protocol.refusals import InvalidRequest
 from authserver.storage import search
 from authserver.storage.selection import Selection
@@ -32,7 +33,9 @@ def add_trail(blueprint: APIBlueprint) -> None:
         items = records(session, found.rows)
         note_reading(present, "api", query)
         cursor = None if found.before_seq is None else str(found.before_seq)
-        return {"items": items, "names": names.of_people(session, items), "next_cursor": cursor}, 200
+        everybody = may_call("api.list_users", present.caller.caller)
+        shown = names.of_people(session, items, everybody=everybody)
+        return {"items": items, "names": shown, "next_cursor": cursor}, 200
 
 
 def selected(query: EventsFilter) -> Selection:

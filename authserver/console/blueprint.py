@@ -83,15 +83,13 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
         if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
             response = html("", 401)  # a script asked, which has the page sign in
         else:
-            path = _wanted_path()
-            foreign = request.endpoint == "console.start" and asks_first(parts.link_origins)
-            response = begin(parts, Wanted.by(marked(path) if foreign else path, person=_person()))
+            response = begin(parts, Wanted.by(_wanted_path(parts), person=_person()))
         clear(parts, response)
         return response
 
     @blueprint.errorhandler(StepUpNeededError)
     def sign_in_again(error: StepUpNeededError) -> Response:
-        return begin(parts, Wanted.by(_wanted_path(), error, person=_person()))
+        return begin(parts, Wanted.by(_wanted_path(parts), error, person=_person()))
 
     @blueprint.errorhandler(NotOurFormError)
     def not_ours(error: NotOurFormError) -> Response:
@@ -105,7 +103,7 @@ def _answer_failures(blueprint: Blueprint, parts: ConsoleParts) -> None:
 
     @blueprint.errorhandler(ApiUnavailableError)
     def down(_error: ApiUnavailableError) -> Response:
-        return _down()
+        return _down(parts)
 
     @blueprint.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
@@ -123,17 +121,17 @@ def _refused(error: ApiRefusedError) -> Response:
     return problem_page(error.status, title, error.words, code=error.error, **around)
 
 
-def _down() -> Response:
+def _down(parts: ConsoleParts) -> Response:
     """Say that the server is silent: what was asked for is asked again, what was sent may have been done."""
     if request.method == "GET":
-        return problem_page(502, _SILENT, _DOWN, again_at=_wanted_path(), again_words="Try again")
-    words = f"{_UNKNOWN} {_KEPT}" if _keep_typed() else _UNKNOWN
-    return problem_page(502, _SILENT, words, again_at=local(_wanted_path()), again_words="Back to the page")
+        return problem_page(502, _SILENT, _DOWN, again_at=_wanted_path(parts), again_words="Try again")
+    words = f"{_UNKNOWN} {_KEPT}" if _keep_typed(parts) else _UNKNOWN
+    return problem_page(502, _SILENT, words, again_at=local(_wanted_path(parts)), again_words="Back to the page")
 
 
-def _keep_typed() -> bool:
+def _keep_typed(parts: ConsoleParts) -> bool:
     """Keep what was typed for the page that it was typed on; tell whether there was anything that can be kept."""
-    here, wanted = present(), Wanted.by(_wanted_path())
+    here, wanted = present(), Wanted.by(_wanted_path(parts))
     if here is None or wanted.typed is None:
         return False
     try:
@@ -159,9 +157,10 @@ def _nothing_here() -> Response:
     return problem_page(404, _TITLES[404], "The address is wrong, or what was here is not yours to see.", **frame())
 
 
-def _wanted_path() -> str:
+def _wanted_path(parts: ConsoleParts) -> str:
     """Return where to come back to: the page itself, and for a form the page that it says it stands on."""
-    return request.form.get("page") or request.full_path.rstrip("?")
+    path = request.form.get("page") or request.full_path.rstrip("?")
+    return marked(path) if request.method == "GET" and asks_first(parts) else path
 
 
 def _person() -> str:

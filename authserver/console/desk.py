@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from authserver.console.answers import go
 from authserver.console.api_client import ApiRefusedError
-from authserver.console.calls import Call, Json, call, open_impersonations, own, page, part
+from authserver.console.calls import Call, Json, NotOurFormError, call, open_impersonations, own, page, part
 from authserver.console.links import asks_first, confirmed
 from authserver.console.navigation import entries
 from authserver.console.start_form import Typed, reason_code, start_form
@@ -30,14 +30,16 @@ def add_desk(blueprint: Blueprint) -> None:
     def find() -> Response:
         """Answer the list below the search field."""
         here = call()
+        if asks_first(here.parts):
+            raise NotOurFormError("console.found_elsewhere")
         found, words = _found(here, request.args.get("q", ""))
         return part("found.html", found=found, words=words, query=request.args.get("q", ""))
 
     @blueprint.get("/start")
     def start() -> Response:
-        here, given = call(), Typed.of(request.args)
+        here, given = call(), Typed.of_link(request.args)
         kept = here.typed()
-        if not kept and given.subject and asks_first(here.parts.link_origins):
+        if not kept and given.subject and asks_first(here.parts):
             address = f"{url_for('console.start')}?{confirmed()}"
             return page("start_asked.html", subject=given.subject, address=address)
         return _start_page(here, Typed.of(kept) if kept else given)
@@ -55,11 +57,13 @@ def add_desk(blueprint: Blueprint) -> None:
 
 def _desk(here: Call) -> Response:
     query = request.args.get("q", "")
-    found, words = _found(here, query)
+    asked = asks_first(here.parts)
+    found, words = ([], "") if asked else _found(here, query)
     mine = own(here, limit=40)
     return page(
         "desk.html",
         query=query,
+        asked=asked and bool(query.strip()),
         found=found,
         words=words,
         waiting=[each for each in mine if each["pending_until"] and not each["ended_at"] and each["state"] != "active"],

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, g, request
 from authserver.console.answers import HOME, go, hand_over, local, problem_page
 from authserver.console.api_client import ApiRefusedError
 from authserver.console.calls import Call, StepUpNeededError, call
+from authserver.console.links import is_foreign
 from authserver.console.parts import ConsoleParts
 from authserver.console.sessions import Content, Session, taken
 
@@ -76,7 +77,8 @@ def add_sign_in(blueprint: Blueprint, parts: ConsoleParts) -> None:
 
     @blueprint.get("/sign-in")
     def sign_in() -> Response:
-        return begin(parts, Wanted(local(request.args.get("return_to", HOME))))
+        wanted = HOME if is_foreign(parts) else local(request.args.get("return_to", HOME))
+        return begin(parts, Wanted(wanted))
 
     @blueprint.get("/callback")
     def callback() -> Response:

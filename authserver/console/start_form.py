@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
@@ -38,7 +38,7 @@ class Typed:
 
     @classmethod
     def of(cls, given: MultiDict[str, str]) -> Self:
-        """Read a link's parameters (`subject`, `ticket`, `reason_code` and the form's own names), or a form."""
+        """Read a form, or a page's own names for its fields (`ticket` for the ticket)."""
         names = ("reason_code", "reason", "mode", "expires_in", "consent_way", "app", "override")
         subject = given.get("subject", "").strip()
         return cls(
@@ -47,6 +47,11 @@ class Typed:
             resources=tuple(given.getlist("resource")),
             **{name: given.get(name, "").strip() for name in names},
         )
+
+    @classmethod
+    def of_link(cls, given: MultiDict[str, str]) -> Self:
+        """Read a link's parameters: the form's names, but to break the glass, which only a person decides on."""
+        return replace(cls.of(given), override="")
 
     def body(self) -> dict[str, Json]:
         """Return what the API is sent."""

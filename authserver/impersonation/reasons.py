@@ -1,5 +1,8 @@
 """Why somebody acts, where they wrote no words of their own: what they chose stands there, and never as their words."""
 
+import re
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NONE = "No reason given"
 
 
@@ -9,5 +12,5 @@ def label(code: str) -> str:
 
 
 def chosen(code: str) -> str:
-    """Say what stands in the place of words: what was chosen from the list, as that."""
-    return f"{label(code)} (chosen from a list)" if code else _NONE
+    """Say what stands in the place of words: what was chosen from the list, as that; free text is no choice."""
+    return f"{label(code)} (chosen from a list)" if _CODE.fullmatch(code) else _NONE

@@ -36,6 +36,11 @@ def named(session: DbSession, user_ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
+def staff(session: DbSession, user_ids: Iterable[str]) -> set[str]:
+    """Return which of these people are staff."""
+    return set(session.scalars(select(User.id).where(User.id.in_(set(user_ids)), User.population == Population.STAFF)))
+
+
 def identified(session: DbSession, user_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return the names and user names of people by id."""
     rows = session.execute(select(User.id, User.name, User.username).where(User.id.in_(set(user_ids)))).all()

@@ -206,18 +206,12 @@ class Keyring:
         no cache and takes over at once. Raises KeyringError while another successor waits, or while the newest key is
         younger than `min_age` seconds.
         """
+        self._predecessor(work.session, use, alg, min_age)
         private = key_files.generate(alg)  # slow, and so before anybody has to wait for it
         rows.lock(work)
-        now = self.clock.now()
-        old = rows.newest(rows.living(work.session, use, now=now, alg=alg))
+        old, now = self._predecessor(work.session, use, alg, min_age), self.clock.now()
         if old is None:
             return Rotation(self._create(work, use, alg, now, private), None)
-        if old.signs_from > now:
-            wait = old.signs_from - now
-            msg = f"{alg}: {old.kid} is published already and signs in {wait} s; rotate after that"
-            raise SuccessorWaitsError(msg)
-        if now - old.created_at < min_age:
-            raise RotatedLatelyError(f"{alg}: {old.kid} was made {now - old.created_at} s ago")
         takeover = now if use == "audit" else now + publish_seconds
         key = self._create(work, use, alg, takeover, private)
         last = max(takeover + self.max_token_seconds + _CLOCK_MARGIN, rows.latest_expiry(work.session, old.kid) or 0)
@@ -252,6 +246,20 @@ class Keyring:
     def has_demo_key(self, session: DbSession) -> bool:
         """Tell whether a key was made in demo mode here."""
         return rows.any_demo(session)
+
+    def _predecessor(self, session: DbSession, use: Use, alg: str, min_age: int) -> StoredKey | None:
+        """Return the key that a new one takes over from. Raises KeyringError while it is too young to be rotated."""
+        now = self.clock.now()
+        old = rows.newest(rows.living(session, use, now=now, alg=alg))
+        if old is None:
+            return None
+        if old.signs_from > now:
+            wait = old.signs_from - now
+            msg = f"{alg}: {old.kid} is published already and signs in {wait} s; rotate after that"
+            raise SuccessorWaitsError(msg)
+        if now - old.created_at < min_age:
+            raise RotatedLatelyError(f"{alg}: {old.kid} was made {now - old.created_at} s ago")
+        return old
 
     def _signer(self, session: DbSession, use: Use, alg: str) -> StoredKey:
         now = self.clock.now()

@@ -101,14 +101,21 @@ def oauth_error(refusal: Refusal) -> Response:
     return _told_when(response, refusal)
 
 
-def problem(refusal: Refusal) -> Response:
-    """Answer a refusal as problem details (RFC 9457), and its challenge (RFC 6750 §3, RFC 9449 §7.1)."""
+def problem_details(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as problem details (RFC 9457 §3), also where the request is long answered."""
     status = refusal.status
     if refusal.error == "access_denied":
         status = HTTPStatus.FORBIDDEN
     if refusal.error == "insufficient_user_authentication":
         status = HTTPStatus.UNAUTHORIZED
-    response = problem_answer(int(status), refusal.public, {"error": refusal.error, **refusal.extra})
+    return _details(status, refusal.public, {"error": refusal.error, **refusal.extra})
+
+
+def problem(refusal: Refusal) -> Response:
+    """Answer a refusal as problem details (RFC 9457), and its challenge (RFC 6750 §3, RFC 9449 §7.1)."""
+    body = problem_details(refusal)
+    status = int(body["status"])
+    response = _problem_answer(body)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         response.headers["WWW-Authenticate"] = _challenge(refusal)
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
@@ -125,8 +132,16 @@ def _told_when(response: Response, refusal: Refusal) -> Response:
 
 def problem_answer(status: int, detail: str, members: dict[str, Any]) -> Response:
     """Answer with problem details (RFC 9457 §3)."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
-    return Response(json.dumps(body), status, NO_STORE, content_type="application/problem+json")
+    return _problem_answer(_details(status, detail, members))
+
+
+def _problem_answer(body: dict[str, Any]) -> Response:
+    return Response(json.dumps(body), body["status"], NO_STORE, content_type="application/problem+json")
+
+
+def _details(status: int, detail: str, members: dict[str, Any]) -> dict[str, Any]:
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **members}
 
 
 def _challenge(refusal: Refusal) -> str:

@@ -146,6 +146,8 @@ def test_key_that_is_young_is_rotated_by_force_alone_and_a_remark(make_world: Ma
         assert rotate(**body, force=True).status_code == 400
         assert rotate(**body, remark="stolen").status_code == 400
         assert rotate(**body, force=True, remark=" ").status_code == 400
+        assert rotate(**body, force=True, remark="the disk of the server was stolen").status_code == 409
+        world.clock.pass_(60)
         forced = rotate(**body, force=True, remark="the disk of the server was stolen")
         assert forced.status_code == 201, forced.text
     events = world.events("key:changed")

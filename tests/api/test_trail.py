@@ -39,6 +39,20 @@ def test_every_reading_leaves_an_event_that_names_reader_and_question(world: Wor
     assert shown == [{"reader": world.id(who), "how": "api", "query": {"limit": 1, "name": "key:changed"}}] * 2
 
 
+def test_auditor_is_told_of_customers_by_impersonations_alone_and_of_staff_always(world: World) -> None:
+    def named(who: str, **query: Any) -> Any:
+        return read(world, who, **query).json["names"]
+
+    world.start()
+    for who in ("customer-ask", "lead"):
+        assert read(world, who).status_code == 403
+    whole = {world.id("agent"): "Avery Agent", world.id("customer"): "Casey Customer"}
+    customer, lead = {world.id("customer-ask"): "Charlie Customer"}, {world.id("lead"): "Lee Lead"}
+    assert named("auditor", name="impersonation:requested") == whole
+    assert named("admin", name="request:refused") == customer | lead
+    assert named("auditor", name="request:refused") == lead
+
+
 def test_refused_reading_is_no_reading(world: World) -> None:
     assert read(world, "lead").status_code == 403
     assert world.events("trail:read") == []
