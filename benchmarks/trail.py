@@ -21,7 +21,10 @@ from exchange import _process, _wait  # the script beside this one
 from flask import Flask
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import Event, ImpersonationRequested, RequestRefused, TokenIssued
+from authserver.audit.events.event import Event
+from authserver.audit.events.impersonations import ImpersonationRequested
+from authserver.audit.events.refusals import RequestRefused
+from authserver.audit.events.tokens import TokenIssued
 from authserver.clock import SystemClock
 from authserver.entropy import SystemEntropy
 from authserver.settings import Database

@@ -9,7 +9,7 @@ from authserver.accounts.refusals import Busy, NothingToAllow, Throttled, Unknow
 from authserver.accounts.sessions import Place
 from authserver.accounts.sites import beginning, in_full, in_short
 from authserver.audit.chain import Trail
-from authserver.audit.events import ApplicationAllowed, DeviceApproved, DeviceDenied, DeviceRequested
+from authserver.audit.events.sign_in import ApplicationAllowed, DeviceApproved, DeviceDenied, DeviceRequested
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.protocol.access import SCOPES_OF_ROLES

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from authserver.accounts.authentication import Method
 from authserver.accounts.refusals import CredentialRefused, WrongCredentials
 from authserver.audit.chain import Trail
-from authserver.audit.events import CredentialChanged
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.storage import DbSession, accounts, people

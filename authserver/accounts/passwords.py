@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from authserver.accounts.refusals import Busy, WeakPassword
 from authserver.audit.chain import Trail
-from authserver.audit.events import CredentialChanged
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.settings import Accounts

@@ -1,7 +1,7 @@
 """Recovery codes: ten one-time codes of 60 bits for who has lost the second factor (NIST SP 800-63B-4 §3.1.2)."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import CredentialChanged
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.storage import accounts, people

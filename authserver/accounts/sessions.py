@@ -7,7 +7,7 @@ from typing import Any
 from authserver.accounts.authentication import Authenticated
 from authserver.accounts.refusals import WrongCredentials
 from authserver.audit.chain import Trail
-from authserver.audit.events import SessionEnded, SessionReauthenticated, SessionStarted
+from authserver.audit.events.sign_in import SessionEnded, SessionReauthenticated, SessionStarted
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.settings import Accounts

@@ -13,7 +13,7 @@ from authserver.accounts.refusals import Busy, LoginExpired, WrongCredentials
 from authserver.accounts.throttle import Guess, Throttle
 from authserver.accounts.totp import TotpApps
 from authserver.audit.chain import Trail
-from authserver.audit.events import SignInFailed
+from authserver.audit.events.refusals import SignInFailed
 from authserver.storage import accounts, people
 from authserver.storage.accounts import Account
 from authserver.storage.database import Work

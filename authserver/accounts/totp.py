@@ -9,7 +9,7 @@ import pyotp
 
 from authserver.accounts.refusals import CredentialRefused
 from authserver.audit.chain import Trail
-from authserver.audit.events import CredentialChanged
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.storage import accounts, people

@@ -20,7 +20,7 @@ from authserver.api.schemas_desk import (
     PreviewQuery,
     SearchQuery,
 )
-from authserver.audit.events import CustomersSearched
+from authserver.audit.events.readings import CustomersSearched
 from authserver.protocol.names import Mode, State, is_user_id
 from authserver.protocol.refusals import InvalidToken
 from authserver.storage import impersonations, people

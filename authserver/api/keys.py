@@ -9,7 +9,7 @@ from authserver.api.call import Call, call
 from authserver.api.schemas import problems
 from authserver.api.schemas_configuration import KeyOut, KeysOut, RotatedOut, RotateKeysBody
 from authserver.api.shapes import instant, moment
-from authserver.audit.events import KeyChanged
+from authserver.audit.events.changes import KeyChanged
 from authserver.protocol.refusals import Conflict, InvalidRequest
 from authserver.storage.keys import StoredKey
 from authserver.tokens.key_files import KeyFileError

@@ -9,7 +9,7 @@ from authserver.api import cursors
 from authserver.api.call import Call, call
 from authserver.api.schemas import ImpersonationsOut
 from authserver.api.schemas_listing import AllEndedOut, EndAllBody, ImpersonationsQuery
-from authserver.audit.events import ImpersonationsEnded
+from authserver.audit.events.impersonations import ImpersonationsEnded
 from authserver.protocol.access import Relation, may_call
 from authserver.protocol.names import OPEN_STATES, State
 from authserver.protocol.refusals import InvalidRequest

@@ -7,7 +7,7 @@ from flask_openapi.blueprint import APIBlueprint
 from authserver.api.call import call
 from authserver.api.schemas import problems
 from authserver.api.schemas_evidence import HeadOut, ProofOut
-from authserver.audit.events import TrailVerified
+from authserver.audit.events.readings import TrailVerified
 from authserver.audit.export import instant
 from authserver.audit.proof import Report
 

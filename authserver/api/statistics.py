@@ -23,7 +23,7 @@ from authserver.api.schemas_evidence import (
     StatisticsQuery,
 )
 from authserver.api.shapes import moment
-from authserver.audit.events import TrailRead
+from authserver.audit.events.readings import TrailRead
 from authserver.protocol.access import may_call
 from authserver.protocol.names import State
 from authserver.protocol.refusals import InvalidRequest

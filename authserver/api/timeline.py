@@ -13,7 +13,7 @@ from authserver.api.happenings import OF_SUBJECT, OTHER, TELLINGS, Sight
 from authserver.api.schemas import IdPath, PageQuery, problems
 from authserver.api.schemas_evidence import ByOut, HappeningOut, TimelineOut
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import TrailRead
+from authserver.audit.events.readings import TrailRead
 from authserver.audit.export import instant, payload_of
 from authserver.protocol.access import Relation, may_call
 from authserver.storage import actions, people, trail

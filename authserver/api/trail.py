@@ -10,7 +10,8 @@ from authserver.api.instants import read_ms
 from authserver.api.schemas import EventsOut
 from authserver.api.schemas_evidence import EventsFilter, EventsQuery
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import REFUSALS, TrailRead
+from authserver.audit.events.readings import TrailRead
+from authserver.audit.events.refusals import REFUSALS
 from authserver.audit.export import records
 from authserver.protocol.access import may_call
 from authserver.protocol.refusals import InvalidRequest

@@ -13,7 +13,7 @@ from authserver.api.blueprints import invalid_body
 from authserver.app.edges import add_edges
 from authserver.app.operations import harden, log_faults, operations
 from authserver.app.wiring import Wired, wire
-from authserver.audit.events import KeyChanged, ResourceChanged
+from authserver.audit.events.changes import KeyChanged, ResourceChanged
 from authserver.clock import Clock, SystemClock
 from authserver.entropy import Entropy, SystemEntropy
 from authserver.jobs.stopping import on_stop

@@ -20,7 +20,7 @@ from authserver.accounts.totp import TotpApps
 from authserver.appetize.apps import Apps
 from authserver.appetize.devices import Devices as HandoffDevices
 from authserver.audit.chain import Trail
-from authserver.audit.events import TokenIssued
+from authserver.audit.events.tokens import TokenIssued
 from authserver.audit.strangers import Strangers
 from authserver.clock import Clock
 from authserver.entropy import Entropy

@@ -12,7 +12,7 @@ from authserver.accounts.throttle import Guess, Throttle
 from authserver.appetize.found import Found, Registry
 from authserver.appetize.minter import Minter, Wanted, actor_of
 from authserver.audit.chain import Trail
-from authserver.audit.events import HandoffCodeCreated, HandoffCodeRedeemed, HandoffCodeReplayed
+from authserver.audit.events.handoffs import HandoffCodeCreated, HandoffCodeRedeemed, HandoffCodeReplayed
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import ActingPerson

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from authserver.appetize.found import Found
 from authserver.audit.chain import Trail
-from authserver.audit.events import HandoffClosed, HandoffStarted
+from authserver.audit.events.handoffs import HandoffClosed, HandoffStarted
 from authserver.clock import Clock
 from authserver.impersonation.actions import Actions, Performed, Reported
 from authserver.impersonation.device_sessions import DeviceSessions

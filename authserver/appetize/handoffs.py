@@ -10,7 +10,7 @@ from authserver.appetize.found import Found, Registry, check_window
 from authserver.appetize.look import look_of
 from authserver.appetize.minter import Minter, Wanted
 from authserver.audit.chain import Trail
-from authserver.audit.events import HandoffConfigured, HandoffCreated
+from authserver.audit.events.handoffs import HandoffConfigured, HandoffCreated
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.asks import ActingPerson

@@ -8,7 +8,7 @@ from typing import Any
 
 from authserver.appetize.apps import Apps, Problem
 from authserver.audit.chain import Trail
-from authserver.audit.events import AppChanged
+from authserver.audit.events.changes import AppChanged
 from authserver.clock import Clock
 from authserver.protocol.refusals import Conflict, NotFound, PreconditionFailed
 from authserver.settings_appetize import App

@@ -8,7 +8,7 @@ import hmac
 
 from authserver.appetize.found import Found, Registry, check_window
 from authserver.audit.chain import Trail
-from authserver.audit.events import HandoffOpened
+from authserver.audit.events.handoffs import HandoffOpened
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.device_sessions import DeviceSessions

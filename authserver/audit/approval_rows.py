@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import ApprovalDecided, ImpersonationExtended, ImpersonationRequested
+from authserver.audit.events.governance import ApprovalDecided
+from authserver.audit.events.impersonations import ImpersonationExtended, ImpersonationRequested
 from authserver.audit.walk import Findings, read_payload
 from authserver.storage import DbSession, governance
 from authserver.storage.governance import ApprovalRow

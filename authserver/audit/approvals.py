@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from authserver.audit.canonical import canonical
-from authserver.audit.events import ApprovalDecided
+from authserver.audit.events.governance import ApprovalDecided
 from authserver.audit.heads import HeadVerifier
 from authserver.audit.walk import Findings, read_payload, title
 from authserver.storage.trail import EventRow

@@ -6,7 +6,7 @@ import weakref
 from typing import Any, NamedTuple
 
 from authserver.audit import canonical
-from authserver.audit.events import Event
+from authserver.audit.events.event import Event
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.storage import DbSession, mentions, trail

@@ -4,7 +4,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 
-from authserver.audit.events import StrangersRefused
+from authserver.audit.events.refusals import StrangersRefused
 from authserver.clock import Clock
 
 MAX_ADDRESSES = 10_000

@@ -15,7 +15,7 @@ from authserver.audit import export as exports
 from authserver.audit import heads as signed_heads
 from authserver.audit import proof
 from authserver.audit.chain import CHAIN
-from authserver.audit.events import TrailRead
+from authserver.audit.events.readings import TrailRead
 from authserver.audit.heads import HeadVerifier
 from authserver.cli import Options
 from authserver.cli.counts import counted

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from authserver.app import DEMO_MARK, Wired, prepare
-from authserver.audit.events import ClientChanged, ConsentGranted, CredentialChanged, ResourceChanged, UserChanged
+from authserver.audit.events.changes import ClientChanged, ResourceChanged, UserChanged
+from authserver.audit.events.governance import ConsentGranted
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.protocol.access import ISSUER_SCOPES, entitled
 from authserver.protocol.names import (
     GRANT_AUTHORIZATION_CODE,

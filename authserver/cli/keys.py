@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from authserver.app import Wired
-from authserver.audit.events import KeyChanged
+from authserver.audit.events.changes import KeyChanged
 from authserver.cli import Options
 from authserver.cli.counts import counted
 from authserver.cli.wiring import working

@@ -43,7 +43,9 @@ def add_keys(blueprint: Blueprint) -> None:
     def rotate_key() -> Response:
         here = call()
         key = _wanted(here, request.form.get("kid", ""))
-        body = {"use": key["use"]} if key["use"] == _AUDIT else {"use": key["use"], "alg": key["alg"]}
+        body: Json = {"use": key["use"]} if key["use"] == _AUDIT else {"use": key["use"], "alg": key["alg"]}
+        if "force" in request.form:
+            body |= {"force": True, "remark": request.form.get("remark", "").strip()}
         try:
             made = here.post(f"{_API}/rotate", body)["key"]
         except ApiRefusedError as refusal:
@@ -83,4 +85,4 @@ def _wanted(here: Call, kid: str) -> Json:
 
 def _ask(key: Json, refusal: ApiRefusedError | None = None) -> Response:
     words, status = ("", 200) if refusal is None else (refusal.words, refusal.status)
-    return page("key_rotate.html", status, key=key, alert_words=words)
+    return page("key_rotate.html", status, key=key, remark=request.form.get("remark", ""), alert_words=words)

@@ -1,7 +1,8 @@
 """Who a trusted issuer's person is here: linked, created or nobody, by rule and default deny; populations never mix."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import IdentityLinked, UserChanged
+from authserver.audit.events.changes import UserChanged
+from authserver.audit.events.sign_in import IdentityLinked
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.federation.foreign import ForeignToken

@@ -1,7 +1,7 @@
 """The person behind a trusted issuer's token, and the real session that stands behind it here."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import SessionStarted
+from authserver.audit.events.sign_in import SessionStarted
 from authserver.clock import Clock
 from authserver.federation.foreign import ForeignToken
 from authserver.federation.logout import UpstreamLogouts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from authserver.audit.canonical import canonical
 from authserver.audit.chain import Trail
-from authserver.audit.events import ActionsReported
+from authserver.audit.events.impersonations import ActionsReported
 from authserver.clock import Clock
 from authserver.protocol.names import State
 from authserver.protocol.refusals import Conflict, InvalidRequest

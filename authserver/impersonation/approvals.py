@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from authserver.audit.approvals import statement
 from authserver.audit.chain import Trail
-from authserver.audit.events import ApprovalDecided
+from authserver.audit.events.governance import ApprovalDecided
 from authserver.audit.heads import HeadSigner
 from authserver.clock import Clock
 from authserver.impersonation.decisions import Choice, Decider, Decisions

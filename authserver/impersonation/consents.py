@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ConsentCodeTried, ConsentDecided
+from authserver.audit.events.governance import ConsentCodeTried, ConsentDecided
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation import consent_words, number_match

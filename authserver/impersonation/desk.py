@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import CustomerPreviewed
+from authserver.audit.events.readings import CustomerPreviewed
 from authserver.clock import Clock
 from authserver.impersonation.asks import Ask
 from authserver.impersonation.judge import Judge

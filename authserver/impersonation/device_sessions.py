@@ -1,7 +1,7 @@
 """The grace time: what is active stays so for a moment after its device session ends (design section 4)."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import DeviceSessionEnded, DeviceSessionReopened
+from authserver.audit.events.handoffs import DeviceSessionEnded, DeviceSessionReopened
 from authserver.clock import Clock
 from authserver.protocol.names import PENDING_STATES, State
 from authserver.protocol.refusals import Conflict

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ClientChanged, SessionEnded, UserChanged
+from authserver.audit.events.changes import ClientChanged, UserChanged
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.clock import Clock
 from authserver.impersonation.lifecycle import Lifecycle
 from authserver.storage import authorizations, clients, people, tokens

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ExtensionAsked, ImpersonationExtended
+from authserver.audit.events.impersonations import ExtensionAsked, ImpersonationExtended
 from authserver.clock import Clock
 from authserver.impersonation.asks import ActingPerson, Ask, Verdict, ask_again
 from authserver.impersonation.consent_codes import ConsentCodes

@@ -1,12 +1,8 @@
 """What is recorded of an impersonation's life: from its record to the events of the trail."""
 
-from authserver.audit.events import (
-    BreakGlassOpened,
-    Event,
-    ImpersonationActivated,
-    ImpersonationEnded,
-    ImpersonationRequested,
-)
+from authserver.audit.events.event import Event
+from authserver.audit.events.governance import BreakGlassOpened
+from authserver.audit.events.impersonations import ImpersonationActivated, ImpersonationEnded, ImpersonationRequested
 from authserver.impersonation.asks import Plan
 from authserver.storage.impersonations import Record
 

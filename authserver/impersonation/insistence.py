@@ -6,7 +6,7 @@ by messages. Other agents may ask, and what the customer does of their own, such
 
 from collections.abc import Sequence
 
-from authserver.audit.events import ExtensionAsked, ImpersonationExtended
+from authserver.audit.events.impersonations import ExtensionAsked, ImpersonationExtended
 from authserver.protocol.refusals import AccessDenied
 from authserver.settings_governance import ConsentWays
 from authserver.storage import DbSession, asks

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from authserver.audit.chain import CHAIN, Trail
-from authserver.audit.events import PolicyLoaded, PolicyRefused
+from authserver.audit.events.changes import PolicyLoaded, PolicyRefused
 from authserver.clock import Clock
 from authserver.impersonation.judge import Judge
 from authserver.impersonation.policy import PolicyError, PolicySet

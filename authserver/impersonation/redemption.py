@@ -1,7 +1,7 @@
 """A support code becomes the consent of the impersonation that it opens (design section 3, way F)."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import SupportCodeRedeemed
+from authserver.audit.events.governance import SupportCodeRedeemed
 from authserver.impersonation.asks import Plan, PresentedCode
 from authserver.storage import impersonations, support_codes
 from authserver.storage.database import Work

@@ -1,7 +1,7 @@
 """The report that is owed for breaking the glass (design section 4)."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import BreakGlassReported
+from authserver.audit.events.governance import BreakGlassReported
 from authserver.clock import Clock
 from authserver.impersonation.decisions import Decider
 from authserver.protocol.names import OPEN_STATES

@@ -1,7 +1,7 @@
 """Standing consent: the customer is not asked each time, until it ends or is taken back (design section 4)."""
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ConsentGranted, ConsentWithdrawn
+from authserver.audit.events.governance import ConsentGranted, ConsentWithdrawn
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation import consent_words

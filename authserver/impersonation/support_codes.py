@@ -9,7 +9,7 @@ chance below 1 in 1,000 million.
 from dataclasses import dataclass, field
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import SupportCodeCreated, SupportCodeRevoked
+from authserver.audit.events.governance import SupportCodeCreated, SupportCodeRevoked
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.consents import Consents

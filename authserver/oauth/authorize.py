@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode
 
 from flask import Response, render_template, request
 
-from authserver.audit.events import ApplicationAllowed
+from authserver.audit.events.sign_in import ApplicationAllowed
 from authserver.oauth.asked import Asked
 from authserver.oauth.authorization_request import AuthorizationRequest
 from authserver.oauth.parts import OAuthParts

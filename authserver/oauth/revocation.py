@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from authserver.audit.events import TokenRevoked
+from authserver.audit.events.tokens import TokenRevoked
 from authserver.oauth.form import Form
 from authserver.oauth.parts import OAuthParts
 from authserver.protocol.names import Kind

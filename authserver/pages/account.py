@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from authserver.accounts.authentication import is_fresh
 from authserver.accounts.pending import factors_of
 from authserver.accounts.refusals import CredentialRefused
-from authserver.audit.events import ApplicationWithdrawn
+from authserver.audit.events.sign_in import ApplicationWithdrawn
 from authserver.pages.customer import is_customer, overview, rendered
 from authserver.pages.parts import PageParts
 from authserver.pages.user_agents import in_words

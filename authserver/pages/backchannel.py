@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from authserver.audit.events import LogoutReceived
+from authserver.audit.events.sign_in import LogoutReceived
 from authserver.federation.refusals import FederationError, UntrustworthyError
 from authserver.pages.parts import PageParts
 from authserver.protocol.refusals import InvalidRequest

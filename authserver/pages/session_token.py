@@ -7,7 +7,7 @@ cannot; it has to be there, and to be allow-listed for the client, to the byte.
 from flask import Blueprint, Response, request
 
 from authserver.accounts.authentication import meets
-from authserver.audit.events import SessionTokenIssued
+from authserver.audit.events.tokens import SessionTokenIssued
 from authserver.pages.parts import PageParts
 from authserver.protocol.access import entitled
 from authserver.protocol.refusals import (

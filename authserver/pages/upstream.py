@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from authserver.accounts.authentication import Authenticated
 from authserver.accounts.sessions import Place
 from authserver.accounts.throttle import Guess
-from authserver.audit.events import SignInFailed
+from authserver.audit.events.refusals import SignInFailed
 from authserver.federation.refusals import FederationError, NobodyHereError
 from authserver.federation.step_up import StepUpError
 from authserver.pages.parts import PageParts

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ClientChanged
+from authserver.audit.events.changes import ClientChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.enablement import Enablement, Ended

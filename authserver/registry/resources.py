@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import ResourceChanged
+from authserver.audit.events.changes import ResourceChanged
 from authserver.protocol.access import ISSUER_SCOPES
 from authserver.protocol.names import Role
 from authserver.protocol.refusals import Conflict

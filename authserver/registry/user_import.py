@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import UsersImported
+from authserver.audit.events.changes import UsersImported
 from authserver.protocol.names import Population
 from authserver.registry.hands import take_hold
 from authserver.registry.refusals import OfOneself, Unfit, Wrong

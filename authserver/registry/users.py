@@ -7,7 +7,8 @@ from typing import Any
 from authserver.accounts.local_methods import LocalMethods
 from authserver.accounts.passwords import Passwords
 from authserver.audit.chain import Trail
-from authserver.audit.events import CredentialChanged, UserChanged
+from authserver.audit.events.changes import UserChanged
+from authserver.audit.events.sign_in import CredentialChanged
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.enablement import Enablement, Ended

@@ -12,7 +12,7 @@ from flask import Response, render_template, request
 
 from authserver.accounts.sessions import Sessions, Upstream
 from authserver.audit.chain import Trail
-from authserver.audit.events import LogoutNotPassedOn
+from authserver.audit.events.sign_in import LogoutNotPassedOn
 from authserver.entropy import Entropy
 from authserver.federation.foreign import ForeignToken
 from authserver.federation.refusals import FederationError

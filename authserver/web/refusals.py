@@ -8,7 +8,7 @@ from flask import Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import RequestRefused
+from authserver.audit.events.refusals import RequestRefused
 from authserver.audit.strangers import Strangers
 from authserver.protocol.refusals import BoundToken, Busy, InvalidClient, InvalidRequest, InvalidToken, Refusal
 from authserver.storage.database import Work, is_busy

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authserver.audit.events import SessionEnded
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.storage import people, search, trail
 from tests.conftest import MakeWorld
 from tests.world import ISSUER, Answer, World

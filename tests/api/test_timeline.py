@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from authserver.api import cursors
-from authserver.audit.events import NoticeSent, NoticeWithheld
+from authserver.audit.events.governance import NoticeSent, NoticeWithheld
 from authserver.storage import impersonations, trail
 from tests.conftest import MakeWorld
 from tests.consenting import extend

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from authserver.audit.events import ClientChanged, SessionEnded
+from authserver.audit.events.changes import ClientChanged
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.storage import search, trail
 from authserver.storage.database import new_work
 from tests.conftest import MakeWorld

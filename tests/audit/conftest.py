@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from authserver.audit import heads, proof
 from authserver.audit.chain import Trail
-from authserver.audit.events import Event, RequestRefused, SessionEnded
+from authserver.audit.events.event import Event
+from authserver.audit.events.refusals import RequestRefused
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.audit.proof import Report
 from authserver.entropy import SystemEntropy
 from authserver.settings import Database

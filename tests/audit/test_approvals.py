@@ -9,7 +9,7 @@ import pytest
 
 from authserver.audit import chain
 from authserver.audit.approvals import statement
-from authserver.audit.events import ApprovalDecided
+from authserver.audit.events.governance import ApprovalDecided
 from tests.conftest import MakeWorld
 from tests.journeys.at_once import prove
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authserver.audit.canonical import canonical
-from authserver.audit.events import TokenIssued, UserChanged
+from authserver.audit.events.changes import UserChanged
+from authserver.audit.events.tokens import TokenIssued
 from authserver.storage import trail
 from authserver.storage.database import unit_of_work
 
@@ -200,7 +201,7 @@ APPENDING = """
 import pathlib, sys
 from flask import Flask
 from authserver.audit.chain import Trail
-from authserver.audit.events import SessionEnded
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.clock import SystemClock
 from authserver.entropy import SystemEntropy
 from authserver.settings import Database

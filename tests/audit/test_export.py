@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authserver.audit import export
-from authserver.audit.events import RequestRefused, SessionEnded
+from authserver.audit.events.refusals import RequestRefused
+from authserver.audit.events.sign_in import SessionEnded
 from authserver.storage import trail
 from authserver.storage.trail import Selection
 

@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import text
 
-from authserver.audit.events import ConsentCodeTried, IdentityLinked, TrailRead
+from authserver.audit.events.governance import ConsentCodeTried
+from authserver.audit.events.readings import TrailRead
+from authserver.audit.events.sign_in import IdentityLinked
 from authserver.cli.db import application
 from authserver.settings import Database
 from authserver.storage import mentions, trail

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authserver.audit import strangers
-from authserver.audit.events import StrangersRefused
+from authserver.audit.events.refusals import StrangersRefused
 from authserver.audit.strangers import Strangers
 
 if TYPE_CHECKING:

@@ -70,6 +70,12 @@ def key_rotate(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="Rotate").wait_for()
 
 
+def key_forced(page: Page, demo: Demo) -> None:
+    key_rotate(page, demo)
+    page.get_by_text("It was rotated lately").click()
+    page.get_by_label("Why it cannot wait").fill("A disk with the folder of keys is gone.")
+
+
 def policy_tried(page: Page, demo: Demo) -> None:
     enter(page, demo, "admin", "/policy/try?target.tier=vip&facts.consent=none")
     page.get_by_role("heading", name="An approval comes first").wait_for()
@@ -90,6 +96,7 @@ CONFIGURATION: dict[str, Callable[[Page, Demo], object]] = {
     "console-app-disable": app_disable,
     "console-keys": at("/keys", "Keys"),
     "console-key-rotate": key_rotate,
+    "console-key-forced": key_forced,
     "console-policy": at("/policy", "Policy"),
     "console-policy-try": at("/policy/try", "Try a case"),
     "console-policy-tried": policy_tried,

@@ -60,7 +60,7 @@ def test_an_opened_step_stays_open_when_the_timeline_grows(chromium: Browser, na
         page.locator(".timeline summary").nth(1).click()
         name = page.locator(".timeline details[open]").get_attribute("id")
         console.end_all(named_demo)
-        page.locator(".timeline .step").filter(has_text="Ended").wait_for()
+        page.locator(".timeline .step").filter(has_text="Ended by").wait_for()
         assert [each.get_attribute("id") for each in page.locator(".timeline details[open]").all()] == [name]
 
 

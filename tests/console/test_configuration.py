@@ -159,6 +159,20 @@ def test_the_trails_own_key_is_rotated_at_once(world: World, admin: Staff) -> No
     assert kids(world)["Ed25519"] != kid
 
 
+def test_young_key_is_rotated_all_the_same_once_somebody_says_why(make_sqlite_world: MakeWorld) -> None:
+    world = console_world(make_sqlite_world, keys={"rotation_seconds": 86_400})
+    staff, kid = Staff(world), kids(world)["Ed25519"]
+    world.clock.pass_(120)
+    asked = staff.enter("admin", f"/console/keys/rotate?kid={kid}")
+    refused = staff.send("/console/keys/rotate", asked, kid=kid)
+    assert (refused.status_code, "rotated lately" in refused.text) == (409, True)
+    unsaid = staff.send("/console/keys/rotate", asked, kid=kid, force="true", remark=" ")
+    assert unsaid.status_code == 400
+    assert kids(world)["Ed25519"] == kid
+    assert staff.send("/console/keys/rotate", asked, kid=kid, force="true", remark="a disk is gone").status_code == 303
+    assert kids(world)["Ed25519"] != kid
+
+
 @pytest.mark.parametrize("kid", ["", "none", HOSTILE])
 def test_what_is_no_key_that_signs_is_not_rotated(world: World, admin: Staff, kid: str) -> None:
     before = kids(world)

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from authserver.audit.events import NoticeSent
+from authserver.audit.events.governance import NoticeSent
 from tests.console.staff import Staff, text
 from tests.world import Answer, World
 

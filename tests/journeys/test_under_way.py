@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from authserver.audit.events import UserChanged
+from authserver.audit.events.changes import UserChanged
 from authserver.protocol.names import Role, State
 from authserver.settings import config_folder
 from authserver.storage import clients, impersonations, listings, people

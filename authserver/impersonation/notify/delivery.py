@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import NoticeFailed, NoticeSent
+from authserver.audit.events.governance import NoticeFailed, NoticeSent
 from authserver.clock import Clock
 from authserver.impersonation.notify.channels import Channel, ChannelFailedError
 from authserver.impersonation.notify.gate import Gate

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from authserver.audit.chain import Trail
-from authserver.audit.events import NoticeWithheld
+from authserver.audit.events.governance import NoticeWithheld
 from authserver.clock import Clock
 from authserver.entropy import Entropy
 from authserver.impersonation.notify.messages import WAITS_IN, MessageKind
