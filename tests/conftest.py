@@ -46,20 +46,41 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+class Postgres:
+    """A server of PostgreSQL that has nothing to lose: it waits for no disk, or a test would for every commit."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._numbers = itertools.count()
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            self._do(f"ALTER SYSTEM SET {setting} = off")
+        self._do("SELECT pg_reload_conf()")
+
+    def make(self, template: str = "template1") -> str:
+        """Make a database, a copy of `template` where one is named, and return its address."""
+        name = f"test_{next(self._numbers)}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return self._uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is connected still."""
+        self._do(f"DROP DATABASE {database_of(url)} WITH (FORCE)")
+
+    def _do(self, statement: str) -> None:
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def database_of(url: str) -> str:
+    """Return the name of the database at an address."""
+    return urlsplit(url).path.removeprefix("/")
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """One server a test process; each call makes a database, a copy of `template` where one is named."""
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One server a test process."""
     server = get_server(tmp_path_factory.mktemp("postgres"))
-    uri = server.get_uri()
-    numbers = itertools.count()
-
-    def make(template: str = "template1") -> str:
-        name = f"test_{next(numbers)}"
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        return uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
-
-    yield make
+    yield Postgres(server.get_uri())
     server.cleanup()
 
 
@@ -82,9 +103,9 @@ def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_tables(postgres: Callable[..., str]) -> str:
+def postgres_tables(postgres: Postgres) -> str:
     """The name of a database with every table and no row, to be copied."""
-    return urlsplit(_with_tables(postgres())).path.removeprefix("/")
+    return database_of(_with_tables(postgres.make()))
 
 
 @pytest.fixture
@@ -94,12 +115,15 @@ def new_sqlite(sqlite_tables: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest) -> str:
+def new_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of one's own with every table, on each kind."""
     if request.param == "sqlite":
-        return str(request.getfixturevalue("new_sqlite"))
-    make: Callable[..., str] = request.getfixturevalue("postgres")
-    return make(request.getfixturevalue("postgres_tables"))
+        yield request.getfixturevalue("new_sqlite")
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.make(request.getfixturevalue("postgres_tables"))
+    yield url
+    postgres.drop(url)
 
 
 @dataclass(frozen=True)
@@ -134,8 +158,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return _seeded(postgres(), tmp_path_factory.mktemp("postgres-template"))
+def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return _seeded(postgres.make(), tmp_path_factory.mktemp("postgres-template"))
 
 
 MakeWorld = Callable[..., World]
@@ -161,9 +185,7 @@ def make_sqlite_world(sqlite_template: Template, tmp_path: Path) -> Iterator[Mak
 
 
 @pytest.fixture
-def make_postgres_world(
-    postgres: Callable[..., str], postgres_template: Template, tmp_path: Path
-) -> Iterator[MakeWorld]:
+def make_postgres_world(postgres: Postgres, postgres_template: Template, tmp_path: Path) -> Iterator[MakeWorld]:
     """Make a seeded world on PostgreSQL, as `make_sqlite_world` does on SQLite; the first call makes the database."""
     made: list[World] = []
     urls: list[str] = []
@@ -172,8 +194,7 @@ def make_postgres_world(
         folder = tmp_path / "world"
         if not urls:
             shutil.copytree(postgres_template.folder, folder)
-            template = urlsplit(postgres_template.url).path.removeprefix("/")
-            urls.append(postgres(template))
+            urls.append(postgres.make(database_of(postgres_template.url)))
         settings = settings_for(urls[0], folder, **sections)
         clock = HandClock()
         made.append(World(make_app(settings, clock), clock, json.loads(json.dumps(postgres_template.credentials))))
@@ -182,6 +203,8 @@ def make_postgres_world(
     yield make
     for world in made:
         world.close()
+    for url in urls:
+        postgres.drop(url)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from authserver.cli import cli
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'db.sqlite3'}"
-    return str(request.getfixturevalue("postgres")())
+    return str(request.getfixturevalue("postgres").make())
 
 
 def test_upgrade_makes_a_database_that_commands_work_on_and_can_be_repeated(url: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +20,7 @@ import requests
 
 from authserver import settings as settings_module
 from authserver.cli.db import migrate
-from tests.conftest import MakeWorld
+from tests.conftest import MakeWorld, Postgres
 from tests.journeys.at_once import assertion_form, at_once, prove, statuses
 from tests.journeys.servers import House, Server
 from tests.world import Answer, HandClock, World, error, header, make_app, settings_for
@@ -68,12 +68,12 @@ def _lines(worker: "subprocess.Popen[str]", *, until: str) -> str:
 
 
 def test_four_processes_fork_no_chain_consume_nothing_twice_and_lose_no_event(
-    make_postgres_world: MakeWorld, postgres: Callable[..., str], tmp_path: Path
+    make_postgres_world: MakeWorld, postgres: Postgres, tmp_path: Path
 ) -> None:
     world = make_postgres_world()
     fresh_folder = tmp_path / "fresh"
     fresh_folder.mkdir()
-    fresh = settings_for(postgres(), fresh_folder)
+    fresh = settings_for(postgres.make(), fresh_folder)
     migrate(fresh.database)
     to_end = [world.way_a(ticket_id=f"END-{number}").json["impersonation_id"] for number in range(ROUNDS)]
     device = {"impersonation": world.way_a(ticket_id="DEVICE-1").json["impersonation_id"], "app": "demo-bank"}
@@ -131,7 +131,7 @@ def running(
     """Two servers on one database."""
     folder = tmp_path_factory.mktemp("house")
     on_file = request.param == "sqlite"
-    url = f"sqlite:///{folder / 'authserver.sqlite3'}" if on_file else request.getfixturevalue("postgres")()
+    url = f"sqlite:///{folder / 'authserver.sqlite3'}" if on_file else request.getfixturevalue("postgres").make()
     house = House.build(folder, url)
     with house.server("one") as one, house.server("other") as other:
         yield house, one, other

@@ -24,7 +24,7 @@ def running(
     """Two servers on one database, whose streams are checked every three seconds, and everybody signed in."""
     folder = tmp_path_factory.mktemp("house")
     on_file = request.param == "sqlite"
-    url = f"sqlite:///{folder / 'authserver.sqlite3'}" if on_file else request.getfixturevalue("postgres")()
+    url = f"sqlite:///{folder / 'authserver.sqlite3'}" if on_file else request.getfixturevalue("postgres").make()
     house = House.build(folder, url)
     streams = f"[streams]\ncheck_seconds = {CHECK_SECONDS}\nper_person = {PER_PERSON}\nin_all = {IN_ALL}\n"
     house.settings.write_text(house.settings.read_text() + streams)
