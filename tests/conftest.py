@@ -1,5 +1,6 @@
 """Fixtures that every folder shares: databases, the seeded world on each, and a demo that really runs."""
 
+import gc
 import itertools
 import json
 import os
@@ -34,6 +35,7 @@ _START_SECONDS = 30
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")  # the same examples each time: a red test is red again
 share_routes()
+gc.set_threshold(100_000, 50, 50)  # a world for each test makes much to look through, and little that is garbage
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
