@@ -72,6 +72,18 @@ def desk(page: Page, demo: Demo) -> None:
     page.get_by_role("heading", name="Find a customer").wait_for()
 
 
+def desk_asked(page: Page, demo: Demo) -> None:
+    """Come to the desk as by a page elsewhere that would have searched."""
+    enter(page, demo, path="/?q=casey&ask=first")
+    page.get_by_text("Another page led you here").wait_for()
+
+
+def start_asked(page: Page, demo: Demo) -> None:
+    """Come to a customer by a page elsewhere."""
+    enter(page, demo, path=f"{link(demo, 'customer')}&ask=first")
+    page.get_by_role("heading", name="Look up this customer?").wait_for()
+
+
 def found(page: Page, demo: Demo) -> None:
     desk(page, demo)
     page.get_by_role("combobox").press_sequentially("cust")
@@ -210,6 +222,8 @@ def reports_error(page: Page, demo: Demo) -> None:
 
 CONSOLE: dict[str, Callable[[Page, Demo], object]] = {
     "console-desk": desk,
+    "console-desk-asked": desk_asked,
+    "console-start-asked": start_asked,
     "console-found": found,
     "console-start": start,
     "console-start-error": start_error,
