@@ -14,6 +14,7 @@ from authserver.impersonation.asks import ActingPerson
 from authserver.protocol.access import Caller, Credential, may_call
 from authserver.protocol.refusals import Forbidden, InvalidToken, NotFound
 
+_ORIGIN = "With config_secret the Origin must be one of the app's allowed_origins."
 Answer = tuple[dict[str, Any], int]
 
 
@@ -87,7 +88,7 @@ def _actor(present: Call, found: Found, secret: str | None) -> tuple[ActingPerso
     if not may_call(present.trace.endpoint, Caller(Credential.CONFIG_SECRET)):
         raise Forbidden("access.table")
     if request.headers.get("Origin") not in found.app.allowed_origins:
-        raise Forbidden("handoff.origin")
+        raise Forbidden("handoff.origin", _ORIGIN)
     return actor_of(present.work, found.record), "config_secret"
 
 

@@ -204,7 +204,8 @@ def _resources(settings: Settings, session: DbSession) -> Iterator[Finding]:
         change = f"run: authserver resources set {row.uri} --owner CLIENT"
         owner = clients.find(session, row.owner_client_id) if row.owner_client_id else None
         if row.uri not in with_scopes:
-            yield note(f"resources: {row.uri} has no scopes", f"run: authserver resources scope {row.uri} NAME …")
+            advice = f"run: authserver resources scope {row.uri} NAME …; leave it if it was this server's former issuer"
+            yield note(f"resources: {row.uri} has no scopes", advice)
         elif owner is None and row.uri not in meant_so:
             yield note(f"resources: {row.uri} has no owner: nobody can introspect tokens for it", change)
         elif owner is not None and not owner.enabled:

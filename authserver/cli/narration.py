@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,8 +39,13 @@ def narrate(credentials: dict[str, Any], file: Path, settings: Path, at_idp: Seq
         _say(f"   and there choose {' or '.join(at_idp)}; the role comes from the IdP's groups, by a rule.")
     _say(f"\nA phone that plays Appetize's part: {credentials['appetize']['device_stand_in']}/embed/demo-bank-standin")
     _say(f"What people were told lies in {settings.parent / 'mail'}, a file a message.")
-    _say(f"Prove the trail:   authserver --config {settings} audit verify")
+    _say(f"Prove the trail:   {_program()} --config {settings} audit verify")
     _say("Serving until Ctrl-C.")
+
+
+def _program() -> str:
+    """Return how this program is called from here."""
+    return f"{sys.executable} -m authserver.cli" if sys.argv[0].endswith(".py") else sys.argv[0]
 
 
 def _tell(credentials: dict[str, Any]) -> None:
